@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from ..tables.deployment_rows import DeploymentRows
     from .filters import Filter
 
-__all__ = ["LARGEST", "MARGIN", "MOST", "Matches", "matches_of"]
+__all__ = ["LARGEST", "MOST", "Matches", "matches_of"]
 
-MARGIN: Final = 120 * 1_000_000_000
-"""A match is within two minutes of its row."""
 MOST: Final = 2_000
-"""Matches that are looked at together first; then always twice as many, because a batch has one time for all rows."""
+"""Matches that are looked at together first; then always twice as many."""
 LARGEST: Final = 64_000
 """So many at most."""
 _OPEN: Final = Window()
