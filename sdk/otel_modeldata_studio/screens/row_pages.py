@@ -181,7 +181,7 @@ class _Page:
             found = database.rows(text.text, text.parameters)
             near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), (EDGE_NS, CLOCK_NS))
             only = matches.only([key for _, key in found])
-            keys = self._with(keys, database, near, matches.filters, only) if near else keys
+            keys = self._with(keys, database, near, self.filters, only) if near else keys
             if len(found) < most or self._is_whole(keys, found[-1][0] + last):
                 return keys
             if abs(found[-1][0] - found[0][0]) < EDGE_NS:
