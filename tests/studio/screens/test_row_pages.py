@@ -110,7 +110,7 @@ def test_an_output_up_to_an_hour_later_belongs_to_its_row(
         if is_compact:
             for name in ("model_inputs", "model_outputs"):
                 studio.store.compact(f"{SLOW}/{name}", older=0)
-        given = {"deployment": SLOW, **window}
+        given: dict[str, Any] = {"deployment": SLOW, **window}
         frame = studio.store.join(SLOW, **window).to_pandas().sort_values("time", ascending=False)
         assert whole(lambda: explore.volume(studio, **given)).total == len(frame)
         for low in (0.0, 0.3):
