@@ -9,7 +9,7 @@ from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 from otel_modeldata_reader.window import Window
 
-from ..tables.slices import slices_near, spans_of
+from ..tables.slices import NEAR_OUTPUTS, slices_near, spans_of
 from .filters import condition
 from .outcomes import LATENCY, STATUS, key_of_base, outcomes
 from .scans import scan
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTCOME", "Chosen", "OwnColumn", "joined_rows", "own_column", "uncertain"]
 
-_MARGIN: Final = 120 * 1_000_000_000
-"""An output is within two minutes of its input; what is farther away has no partner here."""
+_MARGIN: Final = NEAR_OUTPUTS
+"""What is farther away than an output has no partner here."""
 _OPEN: Final = Window()
 _TRACE_ID: Final = "nullif(split_part(_traceparent, '-', 2), '')"
 """The second part of a traceparent (W3C Trace Context, 3.2)."""
@@ -275,7 +275,7 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
 def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
     """The last label of each row, in each column the last one that is not null."""
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
-    later = [one for one in side.pieces if one.last >= first - _MARGIN]
+    later = [one for one in side.pieces if one.last >= first - _MARGIN[0]]
     rows = scan(
         later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
     )

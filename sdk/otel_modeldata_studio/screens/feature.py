@@ -110,7 +110,8 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     own = own_column(found, column)
     found = _alone(found, own, filters)
     steps = steps_of(found.base.pieces, window, _BUCKETS)
-    known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own]).get(own.name)
+    profiles = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own])
+    known = profiles.columns.get(own.name)
     sample = sample_of(studio.tables.database, found, [own], filters, window)
     sampled = profile(sample.table, [own.name])[own.name]
     bins = ColumnBins.of(sampled, known)
@@ -134,7 +135,7 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         shares=spread.shares,
         deployments=[_shown(name, one, of_others) for name, one in zip(others, beside, strict=True)],
         baseline=(baseline or studio.baseline) if known is not None else None,
-        pending=found.pending,
+        pending=found.pending + profiles.pending,
     )
 
 

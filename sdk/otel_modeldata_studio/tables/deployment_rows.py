@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.window import Window
 
 from .column import columns_of
+from .slices import EDGE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,7 +28,7 @@ _OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
 _OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
 _MARGIN: Final = 600 * 1_000_000_000
-"""An output is within ten minutes of its input."""
+"""So long before a window an output is looked for: clocks differ. After it, it is as long as in a reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,5 +152,5 @@ def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
     first, last = window.bounds
     return Window(
         since=None if window.since is None else first - _MARGIN,
-        until=None if window.until is None or is_labels else last + _MARGIN,
+        until=None if window.until is None or is_labels else last + EDGE_NS,
     )
