@@ -119,6 +119,40 @@ def test_a_damaged_parquet_file_is_replaced_by_the_lines(damage: Callable[[Path]
         assert len(rows_of(studio)) == 4
 
 
+def flipped(content: bytes, at: int) -> bytes:
+    """Some bytes with one other bit."""
+    return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5])
+def test_a_flipped_bit_in_a_page_is_not_shown(share: float, tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(number) for number in range(200)])
+    with reader.open(tmp_path) as store:
+        store.compact(COLLECTION, older=0)
+    (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
+    content = part.read_bytes()
+    part.write_bytes(flipped(content, int(len(content) * share)))
+    expected = read_rows(tmp_path)
+    with opened_studio(tmp_path) as studio:
+        assert rows_of(studio) == expected
+        assert len(expected) == 200
+        assert {path.rpartition("/")[0] for path in paths_of(studio)} == {str(studio.tables._cache.path)}
+
+
+def test_a_whole_part_is_read_where_it_is(tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(number) for number in range(4)])
+    with reader.open(tmp_path) as store:
+        store.compact(COLLECTION, older=0)
+    (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
+    with opened_studio(tmp_path) as studio:
+        assert paths_of(studio) == [str(part.resolve())]
+
+
+def paths_of(studio: Studio) -> list[str]:
+    """The files of all rows."""
+    return [piece.path for piece in studio.tables.pieces(COLLECTION, OPEN, end=float("inf")).pieces]
+
+
 def test_the_database_reads_no_other_files(tmp_path: Path) -> None:
     write(tmp_path / "store", [typed_line(1)])
     (tmp_path / "secret.csv").write_text("a\n1\n")
