@@ -311,10 +311,10 @@ class Catalog:
             except ReaderError as error:
                 logger.warning("Studio could not list the store: %s", error)
                 self._publish(self._listing, error)
-            except (RuntimeError, CancelledError):
-                if not self._is_closed.is_set():
+            except (RuntimeError, CancelledError):  # a thread cannot start any more, because the process ends
+                if threading.main_thread().is_alive() and not self._is_closed.is_set():
                     raise
-                return  # the store was closed meanwhile
+                return
             self._is_closed.wait(self._pause)
             with self._changed:  # nothing is listed while nobody looks
                 self._changed.wait_for(self._is_wanted)

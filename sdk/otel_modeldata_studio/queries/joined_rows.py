@@ -9,7 +9,7 @@ from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 from otel_modeldata_reader.window import Window
 
-from ..tables.slices import slices_near, spans_of
+from ..tables.slices import NEAR_OUTPUTS, slices_near, spans_of
 from .filters import condition
 from .outcomes import LATENCY, STATUS, key_of_base, outcomes
 from .scans import scan
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTCOME", "Chosen", "OwnColumn", "joined_rows", "own_column", "uncertain"]
 
-_MARGIN: Final = 120 * 1_000_000_000
-"""An output is within two minutes of its input; what is farther away has no partner here."""
+_MARGIN: Final = NEAR_OUTPUTS
+"""What is farther away than an output has no partner here."""
 _OPEN: Final = Window()
 _TRACE_ID: Final = "nullif(split_part(_traceparent, '-', 2), '')"
 """The second part of a traceparent (W3C Trace Context, 3.2)."""
@@ -151,7 +151,9 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     on_base += [] if only is None else [only]
     if not needed and outcome is None:  # DuckDB would make a table of all columns of `base`
         return Chosen(sql="SELECT * FROM (" + first + ")" + _where(on_base), aliases=aliases)
-    chosen = "SELECT * FROM (" + first + ")" + _where(on_base)
+    if only is None:  # a row without a row of another side that its filters choose need not be joined
+        on_base += [_in_candidates(rows, role, filters, filtered) for role in sorted(needed) if role != LABELS]
+    chosen = "SELECT * FROM (" + first + ")" + _where([one for one in on_base if one.text])
     text = "WITH base AS (" + (_with_repeats(chosen) if needed else chosen) + ")"
     items, joins = ["base.* EXCLUDE (_trace, _repeats)" if needed else "base.*"], ""
     for number, role in enumerate(sorted(needed)):
@@ -207,6 +209,30 @@ def _where(parts: Sequence[Sql]) -> Sql:
     return " WHERE " + conjunction(" AND ", parts) if parts else Sql("")
 
 
+def _in_candidates(rows: DeploymentRows, role: str, filters: Sequence[Filter], columns: Sequence[OwnColumn]) -> Sql:
+    """The condition that another side has a row with this row id which its filters choose; empty without such filters.
+
+    Args:
+        rows: the sides.
+        role: of the other side.
+        filters: all of them.
+        columns: of these filters.
+    """
+    side = rows.side(role)
+    own = [(by, one) for by, one in zip(filters, columns, strict=True) if one.role == role and by.op in _NEVER_NULL]
+    if side is None or not own:
+        return Sql("")
+    aliases = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(one.own for _, one in own))}
+    must = [condition(by, aliases[one.own], one.kind) for by, one in own]
+    return (
+        "_row_id IN (SELECT _row_id FROM ("
+        + scan(side.pieces, side.columns, aliases, _OPEN, envelope=("row_id",))
+        + ")"
+        + _where(must)
+        + ")"
+    )
+
+
 def _with_repeats(rows: Sql) -> Sql:
     """Rows with their trace ids, and whether their row ids repeat among them."""
     return (
@@ -249,7 +275,7 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
 def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
     """The last label of each row, in each column the last one that is not null."""
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
-    later = [one for one in side.pieces if one.last >= first - _MARGIN]
+    later = [one for one in side.pieces if one.last >= first - _MARGIN[0]]
     rows = scan(
         later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
     )

@@ -12,12 +12,12 @@ from .scans import scan
 from .sql import Sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..tables.piece import Piece
     from .joined_rows import Chosen
 
-__all__ = ["moments_of_id", "neighbor"]
+__all__ = ["moments_of_id", "neighbor", "ranks"]
 
 
 _TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -57,3 +57,18 @@ def neighbor(chosen: Chosen, moment: int, row_id: str, *, is_before: bool) -> Sq
     order = f"epoch_ns(_time) {word}, coalesce(_row_id, '') {word}"
     text = "SELECT _row_id FROM (" + chosen.sql + f") WHERE {key} {sign} (?, ?) ORDER BY {order} LIMIT 1"
     return Sql(text.text, (*text.parameters, moment, row_id))
+
+
+def ranks(chosen: Chosen, values: Mapping[str, int]) -> Sql:
+    """One row: for each value how many of its column are lower, how many are equal, and how many there are.
+
+    Args:
+        chosen: the rows.
+        values: by the aliases of columns of whole numbers.
+    """
+    items, parameters = [], []
+    for alias, value in values.items():
+        number = f"CAST({alias} AS HUGEINT)"
+        items += [f"count(*) FILTER ({number} {sign} CAST(? AS HUGEINT))" for sign in ("<", "=")] + [f"count({alias})"]
+        parameters += [value, value]
+    return Sql(f"SELECT {', '.join(items)} FROM (", tuple(parameters)) + chosen.sql + ")"

@@ -15,6 +15,7 @@ from otel_modeldata_reader.reporting.measures.distances import population_stabil
 from ..profiles.facet import Facet, bins_of, edges_for, facet_of
 from ..queries.joined_rows import joined_rows
 from ..queries.spreads import binned, categories_over_time, category_counts, number_of, quantiles
+from ..tables.slices import even_slices
 
 if TYPE_CHECKING:
     from otel_modeldata_reader.reporting.measures.bins import Floats
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_QUANTILES", "ColumnBins", "ColumnRows", "Quantiles", "Spread", "spread_of", "with_same_bins"]
 
-_EXACT_ROWS: Final = 2_000_000
-"""Quantiles of more rows are estimated."""
+_SORTED_ROWS: Final = 1_000_000
+"""Rows whose quantiles are taken; of more a sample."""
 _MOST_CATEGORIES: Final = 10_000
 _TIMED_CATEGORIES: Final = 200
 """Categories that are counted over time one by one; the others are counted together."""
@@ -70,10 +71,10 @@ class ColumnRows:
         """The rows of a query about them."""
         return self.studio.tables.database.rows(query.text, query.parameters)
 
-    @property
-    def count(self) -> int:
-        """About how many, before filters."""
-        return sum(one.rows for one in self.found.base.pieces)
+    def sampled(self) -> Chosen:
+        """The query of these rows; of very many those of even places, for what is sorted."""
+        base, _ = even_slices(self.found.base.pieces, self.window, _SORTED_ROWS)
+        return joined_rows(self.found, [self.own], self.filters, self.window, base=base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Spread:
         shares: of the most frequent categories by step.
         counts: in the bins that are shown, of numbers.
         limits: the least and the largest value, of numbers.
+        type: of the values, of times.
     """
 
     facet: Facet
@@ -119,6 +121,7 @@ class Spread:
     shares: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     counts: Any = ()
     limits: Sequence[float] = ()
+    type: str | None = None
 
 
 def spread_of(  # noqa: PLR0913, PLR0917 (what a column is compared with)
@@ -179,9 +182,7 @@ def _of_numbers(
         sample=1.0,
     )
     found: dict[int, Sequence[float]] = {}
-    for at, levels in rows.answer(
-        quantiles(chosen, number, steps.first, steps.step, is_exact=rows.count <= _EXACT_ROWS)
-    ):
+    for at, levels in rows.answer(quantiles(rows.sampled(), number, steps.first, steps.step)):
         found[min(max(int(at), 0), steps.count - 1)] = levels
     bands = {
         level: [None if at not in found else float(found[at][place]) for at in range(steps.count)]
@@ -195,6 +196,7 @@ def _of_numbers(
         psi=psi,
         counts=shown,
         limits=(min(limits), max(limits)) if limits else (),
+        type=sampled.summary.type if facet.kind == "time" else None,
     )
 
 
@@ -208,9 +210,8 @@ def with_same_bins(spreads: Sequence[Spread], bins: ColumnBins | None, baseline:
     together = sum((one.counts for one in spreads), of_baseline)
     found = []
     for one in spreads:
-        is_time = one.facet.kind == "time"
         ends = (min(limits, default=0.0), max(limits, default=0.0))
-        every = bins_of(bins.shown, together.tolist(), None, ends, is_time=is_time)
+        every = bins_of(bins.shown, together.tolist(), None, ends, time=one.type)
         first = int(together[0] == 0)
         counts, others = one.counts[first : first + len(every)], of_baseline[first : first + len(every)]
         shown = [

@@ -11,7 +11,7 @@ from otel_modeldata_reader.exceptions import ReaderError, UnknownNameError
 
 from ..profiles.baseline_profiles import profile
 from ..profiles.facet import Facet  # noqa: TC001 (likewise)
-from ..profiles.sample import sample_of
+from ..profiles.sample import SAMPLE_ROWS, sample_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from .column_spread import NO_QUANTILES, ColumnBins, ColumnRows, Quantiles, Spread, spread_of, with_same_bins
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ..queries.filters import Filter
     from ..queries.joined_rows import OwnColumn
     from ..studio import Studio
+    from ..tables.deployment_rows import DeploymentRows
 
 __all__ = ["FeatureAnswer", "OtherDeployment", "Quantiles", "feature"]
 
 _BUCKETS: Final = 48
 _MOST_OTHERS: Final = 4
-_SAMPLE_ROWS: Final = 100_000
 
 
 class OtherDeployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,9 +108,11 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     filters = parse_filters(f or "")
     found, window = explored(studio, deployment, since, until, (column, *(one.column for one in filters)))
     own = own_column(found, column)
+    found = _alone(found, own, filters)
     steps = steps_of(found.base.pieces, window, _BUCKETS)
-    known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own]).get(own.name)
-    sample = sample_of(studio.tables.database, found, [own], filters, window, _SAMPLE_ROWS)
+    profiles = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own])
+    known = profiles.columns.get(own.name)
+    sample = sample_of(studio.tables.database, found, [own], filters, window)
     sampled = profile(sample.table, [own.name])[own.name]
     bins = ColumnBins.of(sampled, known)
     rows = ColumnRows(studio, found, own, filters, window)
@@ -133,8 +135,14 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         shares=spread.shares,
         deployments=[_shown(name, one, of_others) for name, one in zip(others, beside, strict=True)],
         baseline=(baseline or studio.baseline) if known is not None else None,
-        pending=found.pending,
+        pending=found.pending + profiles.pending,
     )
+
+
+def _alone(found: DeploymentRows, own: OwnColumn, filters: Sequence[Filter]) -> DeploymentRows:
+    if found.rows <= SAMPLE_ROWS:  # so few are joined, as by Explore
+        return found
+    return found.alone([own.role, *(own_column(found, one.column).role for one in filters)])
 
 
 def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared with)
@@ -152,7 +160,8 @@ def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared wit
     found, bounds = explored(studio, name, *window, names)
     try:
         of_other = own_column(found, own.name)
-        sample = sample_of(studio.tables.database, found, [of_other], filters, bounds, _SAMPLE_ROWS)
+        found = _alone(found, of_other, filters)
+        sample = sample_of(studio.tables.database, found, [of_other], filters, bounds)
     except UnknownNameError as error:
         return str(error)
     sampled = profile(sample.table, [own.name])[own.name]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.window import Window
 
 from .column import columns_of
+from .slices import EDGE_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .column import Column
     from .piece import Piece
@@ -27,7 +28,7 @@ _OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
 _OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
 _MARGIN: Final = 600 * 1_000_000_000
-"""An output is within ten minutes of its input."""
+"""So long before a window an output is looked for: clocks differ. After it, it is as long as in a reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,16 @@ class DeploymentRows:
     def of_side(self, side: Side) -> DeploymentRows:
         """The rows of one side alone."""
         return replace(self, sides=(side,), outcomes=None)
+
+    def alone(self, roles: Collection[str]) -> DeploymentRows:
+        """The rows of one side alone, if no other one is needed: that is read without a join.
+
+        Args:
+            roles: of the columns that are wanted or filtered. Labels belong to rows, so they are never alone.
+        """
+        (role, *others) = {one for one in roles if one} or {self.base.role}
+        side = self.side(role)
+        return self if others or side is None or role == LABELS else self.of_side(side)
 
     def side(self, role: str) -> Side | None:
         """The side of a role."""
@@ -141,5 +152,5 @@ def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
     first, last = window.bounds
     return Window(
         since=None if window.since is None else first - _MARGIN,
-        until=None if window.until is None or is_labels else last + _MARGIN,
+        until=None if window.until is None or is_labels else last + EDGE_NS,
     )
