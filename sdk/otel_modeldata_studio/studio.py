@@ -25,7 +25,8 @@ class Studio:
         store: an open one; the caller closes it.
         baseline: what windows are compared with, as for `report --baseline`: a file, or `SINCE..UNTIL`.
         trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
-        cache: a folder for Parquet files of lines; by default a temporary one that `close` removes.
+        cache: where a folder for Parquet files of lines is made, which `close` removes; by default among the temporary
+            files of the system.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Studio:
         """The profiles of baselines."""
         from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
 
-        return BaselineProfiles(self.tables)
+        return BaselineProfiles(self.tables, self.baseline)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""

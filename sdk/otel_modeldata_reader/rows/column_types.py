@@ -12,7 +12,7 @@ from .json_table import EXACT_LIMIT
 from .nested_types import without_nulls
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 __all__ = ["MISMATCH", "ColumnTypes", "is_kind_of", "kind_of_type"]
 
@@ -87,6 +87,10 @@ class ColumnTypes:
     def types(self) -> dict[str, Any]:
         """The type of each column, as far as it is known."""
         return {name: self._type(name) for name in self._kinds} | dict.fromkeys(self.mixed, pa.string())
+
+    def learned(self) -> Iterable[str]:
+        """The columns of rows that say no types, in the order in which they appear first."""
+        return self._kinds
 
     def settle(self) -> None:
         """Decide, once every row is known, which columns are JSON texts because no number holds all of their values."""

@@ -56,8 +56,9 @@ def unified(schemas: Iterable[pa.Schema], columns: ColumnTypes) -> pa.Schema:
             elif not known.equals(field, check_metadata=True) and not pa.types.is_null(field.type):
                 fields[field.name] = _wider(known, field)
     # The parser returns columns with a given type before others; what has been learned has them in their order.
-    inferred = (name for name in types if name in fields)
-    return pa.schema([_typed(fields[next(inferred) if name in types else name]) for name in fields])
+    learned = dict.fromkeys(columns.learned())
+    inferred = (name for name in learned if name in fields)
+    return pa.schema([_typed(fields[next(inferred) if name in learned else name]) for name in fields])
 
 
 def result_schema(own: pa.Schema, *, envelope: bool) -> pa.Schema:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
@@ -184,6 +185,17 @@ class Catalog:
                 self._looking.release()
         return self._listing
 
+    def whole(self, seconds: float) -> Listing:
+        """The newest listing, after everything was listed once, or after some seconds.
+
+        Raises:
+            ReaderError: the store could not be listed yet.
+        """
+        self.listing()
+        with self._changed:
+            self._changed.wait_for(lambda: self._listing.is_whole or self._is_closed.is_set(), timeout=seconds)
+        return self._listing
+
     def newest_bytes(self) -> dict[str, int]:
         """The bytes of each collection, to compare with a later answer.
 
@@ -299,6 +311,10 @@ class Catalog:
             except ReaderError as error:
                 logger.warning("Studio could not list the store: %s", error)
                 self._publish(self._listing, error)
+            except (RuntimeError, CancelledError):  # a thread cannot start any more, because the process ends
+                if threading.main_thread().is_alive() and not self._is_closed.is_set():
+                    raise
+                return
             self._is_closed.wait(self._pause)
             with self._changed:  # nothing is listed while nobody looks
                 self._changed.wait_for(self._is_wanted)

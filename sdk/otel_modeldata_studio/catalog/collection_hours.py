@@ -113,6 +113,9 @@ def collection_hours(  # noqa: PLR0913 (most are keywords)
         is_whole: whether these are all of its folders.
     """
     every = [_Counted.of(folder, counts.known(folder.summaries)) for folder in folders]
+    # Without lines there are no bytes to estimate by, until the manifest was read.
+    is_unread = any(one.known is None and not one.folder.blobs and counts.unread(one.folder.summaries) for one in every)
+    is_known = is_whole and not is_unread
     known = [one.known for one in every if one.known is not None]
     rate = _Rate.of(known, line_bytes)
     newest = [one for one in every if _first_hour(now_ns) < hours_of(one.folder.date)[1]]
@@ -121,9 +124,9 @@ def collection_hours(  # noqa: PLR0913 (most are keywords)
     return CollectionHours(
         hours=_hours(newest, rate, now_ns),
         unit="bytes" if rate is None else "events",
-        is_estimated=rate is not None and uncounted > 0,
-        events=_total([one.events for one in known], rate.events if rate else None, uncounted) if is_whole else None,
-        rows=_total([one.rows for one in known], rate.rows if rate else None, uncounted) if is_whole else None,
+        is_estimated=is_unread or (rate is not None and uncounted > 0),
+        events=_total([one.events for one in known], rate.events if rate else None, uncounted) if is_known else None,
+        rows=_total([one.rows for one in known], rate.rows if rate else None, uncounted) if is_known else None,
         size=sum(one.size for one in found.blobs),
         compacted=sum(
             size for files in found.compacted.values() for name, size in files.items() if name.endswith(".parquet")

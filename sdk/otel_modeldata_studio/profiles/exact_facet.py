@@ -59,7 +59,8 @@ def exact_facet(  # noqa: PLR0913, PLR0917 (what a query takes)
     own, baseline = profiles
     if column.kind in _NUMBERS and sampled.bins:
         edges = edges_for(own, baseline)
-        return sampled if edges is None else _binned(database, chosen, column, sampled, edges, baseline)
+        time = own.summary.type if column.kind == "time" else None
+        return sampled if edges is None else _binned(database, chosen, column, sampled, edges, baseline, time)
     if sampled.values and sampled.kind in {"category", "boolean"}:
         return _counted(database, chosen, column, sampled, baseline)
     return sampled
@@ -72,6 +73,7 @@ def _binned(  # noqa: PLR0913, PLR0917 (as above)
     sampled: Facet,
     edges: Floats,
     baseline: ColumnProfile | None,
+    time: str | None,
 ) -> Facet:
     known = baseline.values if baseline is not None and sampled.psi is not None else None
     fixed = np.array([0.0]) if known is None else fixed_edges(known)
@@ -98,7 +100,7 @@ def _binned(  # noqa: PLR0913, PLR0917 (as above)
         sampled,
         rows=total,
         nulls=nulls,
-        bins=bins_of(edges, counts.tolist(), of_baseline, ends, is_time=column.kind == "time"),
+        bins=bins_of(edges, counts.tolist(), of_baseline, ends, time=time),
         psi=None if known is None else population_stability(bin_counts(fixed, known), of_fixed),
         sample=1.0,
     )

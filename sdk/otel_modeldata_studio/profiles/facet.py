@@ -10,7 +10,7 @@ import numpy as np
 from otel_modeldata_reader.reporting.measures.bins import bin_counts, even_edges, fixed_edges
 from otel_modeldata_reader.reporting.measures.distances import population_stability
 
-from ..queries.moments import iso_of_seconds
+from ..queries.moments import edge_of_seconds, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def bins_of(
     baseline: Sequence[int] | None,
     limits: tuple[float, float],
     *,
-    is_time: bool,
+    time: str | None,
 ) -> list[Bin]:
     """The bins of some edges; empty ones at the ends are left out.
 
@@ -105,21 +105,28 @@ def bins_of(
         counts: one more than there are edges.
         baseline: likewise.
         limits: the least and the largest value, which are the outer edges.
-        is_time: whether they are seconds since the epoch.
+        time: the Arrow type of the times that are seconds since the epoch here; None for numbers.
     """
-    low, high = min(limits[0], float(edges[0])), max(limits[1], float(edges[-1]))
-    ends = [low, *map(float, edges), high]
-    found = []
-    for at, count in enumerate(counts):
-        of_baseline = None if baseline is None else int(baseline[at])
-        is_outer = at in {0, len(counts) - 1}
-        if is_outer and not count and not of_baseline:
-            continue
-        first, last = (iso_of_seconds(one) if is_time else one for one in ends[at : at + 2])
-        found.append(Bin(low=first, high=last, count=int(count), baseline=of_baseline))
-    if found:  # the last bin has its upper edge, too
-        found[-1] = msgspec.structs.replace(found[-1], high=iso_of_seconds(limits[1]) if is_time else limits[1])
-    return found
+    ends = [min(limits[0], float(edges[0])), *map(float, edges), max(limits[1], float(edges[-1]))]
+    filled = [bool(count) or (baseline is not None and bool(baseline[at])) for at, count in enumerate(counts)]
+    first, last = 0 if filled[0] else 1, len(counts) - (1 if filled[-1] else 2)
+    if first > last:
+        return []
+    if filled[last]:  # the last bin has its upper edge, too
+        ends[last + 1] = limits[1]
+    shown: list[float | str] = list(ends)
+    if time is not None:
+        unit = unit_of(time)
+        shown = [edge_of_seconds(one, unit, is_closed=at == last + 1) for at, one in enumerate(ends)]
+    return [
+        Bin(
+            low=shown[at],
+            high=shown[at + 1],
+            count=int(counts[at]),
+            baseline=None if baseline is None else int(baseline[at]),
+        )
+        for at in range(first, last + 1)
+    ]
 
 
 def psi_of(window: ColumnProfile, baseline: ColumnProfile | None) -> float | None:
@@ -146,7 +153,8 @@ def _binned(facet: Facet, window: ColumnProfile, baseline: ColumnProfile | None,
     both = [window.values] if baseline is None else [window.values, baseline.values]
     limits = (min(float(one.min()) for one in both if len(one)), max(float(one.max()) for one in both if len(one)))
     of_baseline: Any = None if baseline is None else bin_counts(edges, baseline.values)
-    bins = bins_of(edges, bin_counts(edges, window.values).tolist(), of_baseline, limits, is_time=is_time)
+    time = window.summary.type if is_time else None
+    bins = bins_of(edges, bin_counts(edges, window.values).tolist(), of_baseline, limits, time=time)
     return msgspec.structs.replace(facet, bins=bins, psi=psi_of(window, baseline))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..queries.joined_rows import joined_rows
+from ..queries.samples import sampled
 from ..tables.slices import even_slices
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def sample_of(  # noqa: PLR0913, PLR0917 (what a query takes)
         slices, share = even_slices(rows.base.pieces, window, most)
         chosen = joined_rows(rows, columns, filters, window, base=slices)
         names = [one.name for one in columns]
-        text = chosen.of_columns(names)
+        text = sampled(chosen, columns)
         table = database.table(text.text, text.parameters)
         now = time.monotonic()
         if share >= 1.0 or table.num_rows >= _LEAST or now + (now - start) * _FACTOR > end:

@@ -8,8 +8,9 @@ from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.joining.columns import names_of
 from otel_modeldata_reader.sql.table_names import quoted
 
+from ..tables.deployment_rows import LABELS, OUTPUTS
 from .filters import Filter, condition
-from .joined_rows import own_column
+from .joined_rows import LABEL_ROW, LABEL_TIME, own_column
 from .outcomes import LATENCY, STATUS
 from .sql import literal
 
@@ -27,6 +28,7 @@ _TAKEN: Final = (
 )
 """Names that the joined rows have for other columns."""
 _OUTCOMES: Final = {LATENCY: ("latencyms", "DOUBLE"), STATUS: ("statuscode", "INTEGER")}
+_LEAST_TYPES: Final = {"number": "FLOAT", "integer": "UTINYINT", "boolean": "BOOLEAN"}
 _PLACE: Final = "\x1a"
 """Stands for a column while a condition is made; DuckDB takes it in no name of these tables."""
 _MOST_LENGTH: Final = 100_000
@@ -49,13 +51,23 @@ def copied_sql(deployment: str, rows: DeploymentRows, columns: Sequence[OwnColum
     is_joined = not (columns and roles <= {rows.base.role}) and {"inputs", "outputs"} <= {
         one.role for one in rows.sides
     }
-    table = f"{deployment}/joined" if is_joined else rows.base.root or "rows"
     names = _joined_names(rows) if is_joined else {f"{rows.base.role}.{name}": name for name in rows.base.columns}
     wanted = [quoted(names[one.name]) for one in columns if one.name in names]
     conditions = [_condition(deployment, rows, by, one, names) for by, one in zip(filters, filtered, strict=True)]
+    sources = [f"SELECT * FROM {quoted(f'{deployment}/joined' if is_joined else rows.base.root or 'rows')}"]
+    if is_joined and not any(
+        one.role == OUTPUTS and _is_of_values(by) for by, one in zip(filters, filtered, strict=True)
+    ):
+        sources.append(_alone(deployment, rows, names))
+    known = {names[one.name]: "NULL" for one in columns if one.name in names}
+    known |= {names[one.name]: f"CAST(NULL AS {_least_type(one)})" for one in filtered if one.name in names}
+    if known:
+        nulls = ", ".join(f"{null} AS {quoted(name)}" for name, null in known.items())
+        sources.append(f"SELECT {nulls} WHERE false")  # a window may have no row with a column
+    shown = "\nUNION ALL BY NAME\n".join(sources)
     lines = [
         f"SELECT {', '.join(['row_id', 'time', *wanted]) if wanted else '*'}",
-        f"FROM {quoted(table)}",
+        f"FROM (\n{shown}\n)" if len(sources) > 1 else sources[0].removeprefix("SELECT * "),
         *(f"{'AND' if at else 'WHERE'} {text}" for at, text in enumerate(conditions)),
         "ORDER BY time DESC",
     ]
@@ -81,6 +93,54 @@ def _joined_names(rows: DeploymentRows) -> dict[str, str]:
         for role, own, names in zip(roles, columns, found, strict=True)
         for name, joined in zip(own, names, strict=True)
     }
+
+
+def _is_of_values(by: Filter) -> bool:
+    """Whether no row without a value fulfills it."""
+    return by.op != "null" and None not in by.values
+
+
+def _alone(deployment: str, rows: DeploymentRows, names: Mapping[str, str]) -> str:
+    """The inputs that have no output, which the table of joined rows leaves out, with their labels."""
+    inputs = {name: names[f"{rows.base.role}.{name}"] for name in rows.base.columns}
+    other = {name: joined for name, joined in inputs.items() if name != joined}
+    left_out = ", ".join(map(quoted, ["collection", *other]))
+    items = [f"alone.* EXCLUDE ({left_out})", *(f"alone.{quoted(own)} AS {quoted(one)}" for own, one in other.items())]
+    labels = rows.side(LABELS)
+    own = [] if labels is None else [name for name in labels.columns if f"{LABELS}.{name}" in names]
+    table, join = quoted(rows.base.root), ""
+    if other:
+        nulls = ", ".join(f"NULL AS {quoted(name)}" for name in other)
+        table = f"(SELECT * FROM {table} UNION ALL BY NAME SELECT {nulls} WHERE false)"
+    if labels is not None and own:
+        values = {name: quoted(names[f"{LABELS}.{name}"]) for name in own}
+        items += [f"labels.{value}" for value in values.values()]
+        nulls = ", ".join(f"NULL AS {quoted(name)}" for name in (*own, LABEL_ROW, LABEL_TIME))
+        last = ", ".join(
+            f"arg_max({quoted(name)}, (since, time)) FILTER (WHERE {quoted(name)} IS NOT NULL) AS {value}"
+            for name, value in values.items()
+        )
+        join = (
+            f"\nLEFT JOIN (SELECT coalesce(CAST({quoted(LABEL_ROW)} AS VARCHAR), row_id) AS label_row, {last}\n"
+            f"FROM (SELECT *, coalesce(TRY_CAST({quoted(LABEL_TIME)} AS TIMESTAMPTZ), time) AS since\n"
+            f"FROM (SELECT * FROM {quoted(labels.root)} UNION ALL BY NAME SELECT {nulls} WHERE false))\n"
+            "GROUP BY label_row) AS labels ON labels.label_row = alone.row_id"
+        )
+    return (
+        f"SELECT {', '.join(items)}\nFROM {table} AS alone{join}\n"
+        f"WHERE NOT EXISTS (SELECT 1 FROM {quoted(f'{deployment}/joined')} AS known\n"
+        "WHERE known.row_id = alone.row_id AND known.event_id IS NOT DISTINCT FROM alone.event_id)"
+    )
+
+
+def _least_type(column: OwnColumn) -> str:
+    """A type that becomes that of the column beside it."""
+    if column.kind == "time":
+        of_time = "TIMESTAMPTZ" if "tz=" in column.type else "TIMESTAMP"
+        return of_time if column.type.startswith("timestamp") else "DATE"
+    if column.kind == "number" and column.type.startswith("decimal"):
+        return "DECIMAL(1, 0)"
+    return _LEAST_TYPES.get(column.kind, "VARCHAR")
 
 
 def _condition(deployment: str, rows: DeploymentRows, by: Filter, column: OwnColumn, names: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .sql import Sql
+from .texts import short_text
 
 if TYPE_CHECKING:
     from otel_modeldata_reader.reporting.measures.bins import Floats
@@ -45,8 +46,8 @@ def binned(chosen: Chosen, name: str, kind: Kind, *edges: Floats) -> Sql:
 
 
 def counted(chosen: Chosen, name: str) -> Sql:
-    """How often each text of a column is there, the most frequent first; null is one of them."""
-    text = f"CAST({chosen.aliases[name]} AS VARCHAR)"
+    """How often each text is there, long ones by their short forms, the most frequent first; null is one of them."""
+    text = short_text(f"CAST({chosen.aliases[name]} AS VARCHAR)")
     return (
         f"SELECT {text}, count(*) FROM ("
         + chosen.of_columns([name])
@@ -55,8 +56,12 @@ def counted(chosen: Chosen, name: str) -> Sql:
 
 
 def number(column: str, kind: Kind) -> str:
-    """The value of a column as a float: times as seconds since the epoch."""
-    return f"epoch_ns(CAST({column} AS TIMESTAMP_NS)) / 1e9" if kind == "time" else f"CAST({column} AS DOUBLE)"
+    """The value of a column as a float: times as seconds since the epoch, divided as a profile does it."""
+    if kind != "time":
+        return f"CAST({column} AS DOUBLE)"
+    nanoseconds = f"epoch_ns(TRY_CAST({column} AS TIMESTAMP_NS)) / 1e9"
+    is_fine = f"typeof({column}) IN ('TIMESTAMP_NS', 'TIMESTAMPTZ_NS')"
+    return f"CASE WHEN {is_fine} THEN {nanoseconds} ELSE epoch_us(CAST({column} AS TIMESTAMP)) / 1e6 END"
 
 
 def bin_of(edges: Floats) -> Sql:

@@ -9,11 +9,11 @@ from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 from otel_modeldata_reader.window import Window
 
-from ..tables.slices import slices_near, spans_of
+from ..tables.slices import NEAR_OUTPUTS, slices_near, spans_of
 from .filters import condition
 from .outcomes import LATENCY, STATUS, key_of_base, outcomes
 from .scans import scan
-from .sql import Sql
+from .sql import Sql, step_number
 from .sql import joined as conjunction
 
 if TYPE_CHECKING:
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from ..tables.piece import Kind, Piece, Slice
     from .filters import Filter
 
-__all__ = ["OUTCOME", "Chosen", "OwnColumn", "joined_rows", "own_column"]
+__all__ = ["OUTCOME", "Chosen", "OwnColumn", "joined_rows", "own_column", "uncertain"]
 
-_MARGIN: Final = 120 * 1_000_000_000
-"""An output is within two minutes of its input; what is farther away has no partner here."""
+_MARGIN: Final = NEAR_OUTPUTS
+"""What is farther away than an output has no partner here."""
 _OPEN: Final = Window()
+_TRACE_ID: Final = "nullif(split_part(_traceparent, '-', 2), '')"
+"""The second part of a traceparent (W3C Trace Context, 3.2)."""
 LABELS: Final = "labels"
 LABEL_ROW: Final = "data.row_id"
 LABEL_TIME: Final = "label_time"
@@ -79,7 +81,7 @@ class Chosen:
             start: of the first step, in nanoseconds since the epoch.
             step: how long it is.
         """
-        return f"SELECT (epoch_ns(_time) - {start}) // {step}, count(*) FROM (" + self.sql + ") GROUP BY 1"
+        return f"SELECT {step_number(start, step)}, count(*) FROM (" + self.sql + ") GROUP BY 1"
 
 
 def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
@@ -115,8 +117,9 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
 ) -> Chosen:
     """The rows that all filters choose.
 
-    A side is read only if a column of it is wanted or filtered. A row id that a side has twice has no partner there, as
-    in a reading.
+    A side is read only if a column of it is wanted or filtered. Rows whose row id repeats are joined by their trace, if
+    one row of each side has it; what is not certain then has no partner, as in a reading. (A reading also joins some of
+    these rows by their order in time.)
 
     Args:
         rows: the sides.
@@ -136,7 +139,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     needed = {one.role for one in every if one.role} - {rows.base.role}
     outcome = rows.outcomes if OUTCOME in needed else None
     needed -= {OUTCOME}
-    keys = () if outcome is None else ("correlationid", "traceparent")
+    keys = [*(("correlationid", "traceparent") if outcome is not None else ()), *(("traceparent",) if needed else ())]
     fields = tuple(dict.fromkeys((*envelope, *keys, *(one.name for one in every if not one.role))))
     pieces = rows.base.pieces if base is None else base
     own = {one.own: aliases[one.name] for one in every if one.role == rows.base.role}
@@ -148,8 +151,11 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     on_base += [] if only is None else [only]
     if not needed and outcome is None:  # DuckDB would make a table of all columns of `base`
         return Chosen(sql="SELECT * FROM (" + first + ")" + _where(on_base), aliases=aliases)
-    text = "WITH base AS (SELECT * FROM (" + first + ")" + _where(on_base) + ")"
-    items, joins = ["base.*"], ""
+    if only is None:  # a row without a row of another side that its filters choose need not be joined
+        on_base += [_in_candidates(rows, role, filters, filtered) for role in sorted(needed) if role != LABELS]
+    chosen = "SELECT * FROM (" + first + ")" + _where([one for one in on_base if one.text])
+    text = "WITH base AS (" + (_with_repeats(chosen) if needed else chosen) + ")"
+    items, joins = ["base.* EXCLUDE (_trace, _repeats)" if needed else "base.*"], ""
     for number, role in enumerate(sorted(needed)):
         side = rows.side(role)
         assert side is not None  # noqa: S101 - it has a column
@@ -157,13 +163,40 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
         must = [part for by, (of, part) in zip(filters, conditions, strict=True) if of == role and by.op in _NEVER_NULL]
         text = text + f", side{number} AS (" + _side(side, of_side, pieces, must) + ")"
         items += [f"side{number}.{alias}" for alias in of_side.values()]
-        joins += f" LEFT JOIN side{number} ON side{number}._row_id = base._row_id"
+        joins += f" LEFT JOIN side{number} ON side{number}._row_id = base._row_id AND {_is_partner(role, number)}"
     if outcome is not None:
         text = text + ", outcome AS (" + outcomes(outcome, pieces) + ")"
         items += [f"outcome.{name}" for name in _OUTCOMES]
         joins += f" LEFT JOIN outcome ON outcome._key = {key_of_base(outcome)}"
     others = [part for role, part in conditions if role in {*needed, OUTCOME}]
     return Chosen(sql=text + f" SELECT {', '.join(items)} FROM base{joins}" + _where(others), aliases=aliases)
+
+
+def uncertain(rows: DeploymentRows, role: str, window: Window, base: Sequence[Piece | Slice]) -> Sql:
+    """How many rows there are, and how many have rows of another side with their row id, none of which is certain.
+
+    Args:
+        rows: the sides.
+        role: of the other side.
+        window: only rows of this window.
+        base: of these pieces.
+    """
+    side = rows.side(role)
+    assert side is not None  # noqa: S101 - the caller looks
+    first = scan(base, rows.base.columns, {}, window, envelope=("row_id", "time", "traceparent"))
+    near = scan(slices_near(side.pieces, spans_of(base), _MARGIN), side.columns, {}, _OPEN, envelope=("row_id",))
+    return (
+        "WITH base AS ("
+        + _with_repeats("SELECT * FROM (" + first + ")")
+        + "), side0 AS ("
+        + _side(side, {}, base, ())
+        + "), known AS (SELECT DISTINCT _row_id FROM ("
+        + near
+        + ") WHERE _row_id IN (SELECT _row_id FROM base)) "
+        "SELECT count(*), "
+        "count(*) FILTER (WHERE side0._row_id IS NULL AND base._row_id IN (SELECT _row_id FROM known)) "
+        f"FROM base LEFT JOIN side0 ON side0._row_id = base._row_id AND {_is_partner(role, 0)}"
+    )
 
 
 def _alias(column: OwnColumn, number: int) -> str:
@@ -176,8 +209,48 @@ def _where(parts: Sequence[Sql]) -> Sql:
     return " WHERE " + conjunction(" AND ", parts) if parts else Sql("")
 
 
+def _in_candidates(rows: DeploymentRows, role: str, filters: Sequence[Filter], columns: Sequence[OwnColumn]) -> Sql:
+    """The condition that another side has a row with this row id which its filters choose; empty without such filters.
+
+    Args:
+        rows: the sides.
+        role: of the other side.
+        filters: all of them.
+        columns: of these filters.
+    """
+    side = rows.side(role)
+    own = [(by, one) for by, one in zip(filters, columns, strict=True) if one.role == role and by.op in _NEVER_NULL]
+    if side is None or not own:
+        return Sql("")
+    aliases = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(one.own for _, one in own))}
+    must = [condition(by, aliases[one.own], one.kind) for by, one in own]
+    return (
+        "_row_id IN (SELECT _row_id FROM ("
+        + scan(side.pieces, side.columns, aliases, _OPEN, envelope=("row_id",))
+        + ")"
+        + _where(must)
+        + ")"
+    )
+
+
+def _with_repeats(rows: Sql) -> Sql:
+    """Rows with their trace ids, and whether their row ids repeat among them."""
+    return (
+        "WITH found AS (" + rows + f") SELECT *, {_TRACE_ID} AS _trace, "
+        "_row_id IN (SELECT _row_id FROM found GROUP BY _row_id HAVING count(*) > 1) AS _repeats FROM found"
+    )
+
+
+def _is_partner(role: str, number: int) -> str:
+    """Whether a row of another side with the same row id is certainly of the same request."""
+    if role == LABELS:  # a label of a row id that repeats may be that of any of its rows
+        return "NOT base._repeats"
+    side = f"side{number}"
+    return f"(({side}._of_id = 1 AND NOT base._repeats) OR {side}._trace = base._trace)"
+
+
 def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice], must: Sequence[Sql]) -> Sql:
-    """One row for each row id that one row of a side has; of labels the last one of each row.
+    """One row for each row id, or each trace of one, that one row of a side has; of labels the last one of each row.
 
     Args:
         side: which one.
@@ -189,20 +262,20 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
         return _labels(side, aliases, min((one.first for one in base), default=0))
     near = slices_near(side.pieces, spans_of(base), _MARGIN)
     values = "".join(f", any_value({alias}) AS {alias}" for alias in aliases.values())
-    rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id",))
-    return (
-        f"SELECT _row_id{values} FROM ("
+    rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id", "traceparent"))
+    grouped = (
+        f"SELECT _row_id, {_TRACE_ID} AS _trace{values}, count(*) AS _rows, "
+        "sum(count(*)) OVER (PARTITION BY _row_id) AS _of_id FROM ("
         + rows
-        + ") WHERE "
-        + conjunction(" AND ", [Sql("_row_id IN (SELECT _row_id FROM base)"), *must])
-        + " GROUP BY _row_id HAVING count(*) = 1"
+        + ") WHERE _row_id IN (SELECT _row_id FROM base) GROUP BY _row_id, _trace"
     )
+    return "SELECT * FROM (" + grouped + ") WHERE " + conjunction(" AND ", [Sql("_rows = 1"), *must])
 
 
 def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
     """The last label of each row, in each column the last one that is not null."""
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
-    later = [one for one in side.pieces if one.last >= first - _MARGIN]
+    later = [one for one in side.pieces if one.last >= first - _MARGIN[0]]
     rows = scan(
         later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
     )

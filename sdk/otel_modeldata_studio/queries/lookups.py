@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.window import Window
 
 from .scans import scan
 from .sql import Sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..tables.piece import Piece
     from .joined_rows import Chosen
 
-__all__ = ["moment_of_request", "neighbor"]
+__all__ = ["moments_of_id", "neighbor", "ranks"]
 
 
-def moment_of_request(pieces: Sequence[Piece], ids: Sequence[str]) -> Sql:
-    """The time of a row of one of some correlation ids, in nanoseconds since the epoch."""
-    rows = scan(pieces, {}, {}, Window(), envelope=("correlationid", "time"))
-    marks = ", ".join("?" for _ in ids)
-    return "SELECT epoch_ns(_time) FROM (" + rows + Sql(f") WHERE _correlationid IN ({marks}) LIMIT 1", tuple(ids))
+_TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def moments_of_id(pieces: Sequence[Piece], wanted: str) -> Iterator[Sql]:
+    """Queries for the time of a row with an id, in nanoseconds since the epoch: the first one that has a row answers.
+
+    Args:
+        pieces: have the rows.
+        wanted: a correlation id, row id, event id or trace id.
+    """
+    row = id_of_row(wanted)
+    ids = [wanted] if row is None else [wanted, row[0]]
+    yield _moment(pieces, "correlationid", f"IN ({', '.join('?' for _ in ids)})", ids)
+    yield _moment(pieces, "event_id", "= ?", [wanted])
+    if _TRACE.fullmatch(wanted):
+        yield _moment(pieces, "traceparent", "LIKE ?", [f"00-{wanted}-%"])
+
+
+def _moment(pieces: Sequence[Piece], column: str, condition: str, values: Sequence[str]) -> Sql:
+    rows = scan(pieces, {}, {}, Window(), envelope=(column, "time"))
+    return "SELECT epoch_ns(_time) FROM (" + rows + Sql(f") WHERE _{column} {condition} LIMIT 1", tuple(values))
 
 
 def neighbor(chosen: Chosen, moment: int, row_id: str, *, is_before: bool) -> Sql:
@@ -39,3 +57,18 @@ def neighbor(chosen: Chosen, moment: int, row_id: str, *, is_before: bool) -> Sq
     order = f"epoch_ns(_time) {word}, coalesce(_row_id, '') {word}"
     text = "SELECT _row_id FROM (" + chosen.sql + f") WHERE {key} {sign} (?, ?) ORDER BY {order} LIMIT 1"
     return Sql(text.text, (*text.parameters, moment, row_id))
+
+
+def ranks(chosen: Chosen, values: Mapping[str, int]) -> Sql:
+    """One row: for each value how many of its column are lower, how many are equal, and how many there are.
+
+    Args:
+        chosen: the rows.
+        values: by the aliases of columns of whole numbers.
+    """
+    items, parameters = [], []
+    for alias, value in values.items():
+        number = f"CAST({alias} AS HUGEINT)"
+        items += [f"count(*) FILTER ({number} {sign} CAST(? AS HUGEINT))" for sign in ("<", "=")] + [f"count({alias})"]
+        parameters += [value, value]
+    return Sql(f"SELECT {', '.join(items)} FROM (", tuple(parameters)) + chosen.sql + ")"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ..tables.deployment_rows import DeploymentRows
     from .filters import Filter
 
-__all__ = ["MARGIN", "MOST", "Matches", "matches_of"]
+__all__ = ["LARGEST", "MOST", "Matches", "matches_of"]
 
-MARGIN: Final = 120 * 1_000_000_000
-"""A match is within two minutes of its row."""
 MOST: Final = 2_000
-"""Matches that are looked at together."""
+"""Matches that are looked at together first; then always twice as many."""
+LARGEST: Final = 64_000
+"""So many at most."""
 _OPEN: Final = Window()
 
 
@@ -50,17 +50,24 @@ class Matches:
     rows: Sql
     conditions: tuple[Sql, ...]
 
-    def query(self, edge: int | None, *, is_descending: bool) -> Sql:
-        """The time and the key of matches in their order.
+    def query(self, edge: int | None, behind: str | None, most: int, *, is_descending: bool) -> Sql:
+        """The time and the key of matches in their order, which is that of both.
 
         Args:
             edge: only from this moment on; None is the beginning.
+            behind: of this moment only the keys that follow this one; None is all.
+            most: at most so many.
             is_descending: whether the latest is first.
         """
-        sign, word = ("<=", "DESC") if is_descending else (">=", "ASC")
-        parts = [*self.conditions, *([] if edge is None else [Sql(f"_time {sign} {moment(edge)}")])]
+        sign, word = ("<", "DESC") if is_descending else (">", "ASC")
+        parts = [*self.conditions, Sql("_key IS NOT NULL")]
+        if edge is not None:
+            parts.append(Sql(f"_time {sign}= {moment(edge)}"))
+        if edge is not None and behind is not None:
+            parts.append(Sql(f"(_time {sign} {moment(edge)} OR _key {sign} ?)", (behind,)))
         where = " WHERE " + joined(" AND ", parts)
-        return "SELECT epoch_ns(_time), _key FROM (" + self.rows + ")" + where + f" ORDER BY _time {word} LIMIT {MOST}"
+        order = f" ORDER BY _time {word}, _key {word} LIMIT {most}"
+        return "SELECT epoch_ns(_time), _key FROM (" + self.rows + ")" + where + order
 
     def only(self, keys: Sequence[str]) -> Sql:
         """The condition for rows that have these matches."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.window import Window
 
-from ..tables.slices import slices_near, spans_of
+from ..tables.slices import NEAR_OUTPUTS, slices_near, spans_of
 from .scans import scan
 from .sql import Sql
 
@@ -20,7 +20,6 @@ __all__ = ["LATENCY", "STATUS", "key_of_base", "outcomes"]
 
 LATENCY: Final = "latency_ms"
 STATUS: Final = "status"
-_MARGIN: Final = 120 * 1_000_000_000
 _OPEN: Final = Window()
 _TRACE: Final = "split_part({}, '-', 2)"
 
@@ -37,7 +36,7 @@ def outcomes(side: Side, base: Sequence[Piece | Slice] | None) -> Sql:
         side: the responses, or the spans.
         base: the rows whose outcomes are wanted, as `base` of the query; None for all.
     """
-    near = list(side.pieces) if base is None else slices_near(side.pieces, spans_of(base), _MARGIN)
+    near = list(side.pieces) if base is None else slices_near(side.pieces, spans_of(base), NEAR_OUTPUTS)
     rows = _responses(side, near) if side.role == "response" else _spans(side, near)
     keys = "" if base is None else f" WHERE _key IN (SELECT {key_of_base(side)} FROM base)"
     return (

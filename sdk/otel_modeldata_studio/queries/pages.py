@@ -1,6 +1,7 @@
 """Pages of joined rows by keyset: the keys of a page first, then the cells of these rows.
 
-The key of a row is its time, its row id and the id of its event, so that two rows at one moment have an order.
+The key of a row is its time, its row id and the id of its event, so that two rows at one moment have an order. Rows of
+other senders may have no ids: these have a place in a file instead.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .cells import cell_text
 from .joined_rows import joined_rows
+from .scans import PLACE
 from .sql import Sql, moment
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY_FIELDS", "RowKey", "cells_of_rows", "keys_of_page"]
 
-KEY_FIELDS: Final = ("row_id", "time", "event_id")
-_KEY: Final = "epoch_ns(_time), coalesce(_row_id, ''), coalesce(_event_id, '')"
+KEY_FIELDS: Final = ("row_id", "time", "event_id", PLACE)
+_KEY: Final = f"epoch_ns(_time), coalesce(_row_id, ''), coalesce(_event_id, ''), _{PLACE}"
 
 
 class RowKey(NamedTuple):
@@ -34,11 +36,13 @@ class RowKey(NamedTuple):
         time: in nanoseconds since the epoch.
         row_id: empty without one.
         event_id: empty without one.
+        place: of a row without one of these; empty for others.
     """
 
     time: int
     row_id: str
     event_id: str
+    place: str = ""
 
 
 def keys_of_page(  # noqa: PLR0913 (most are keywords)
@@ -72,8 +76,8 @@ def keys_of_page(  # noqa: PLR0913 (most are keywords)
     chosen = joined_rows(rows, [], filters, window, base=base, envelope=fields, only=only)
     text = f"SELECT {_KEY} FROM (" + chosen.sql + ")"
     if start is not None:
-        text = text + Sql(f" WHERE _time {sign}= {moment(start.time)} AND ({_KEY}) {sign} (?, ?, ?)", tuple(start))
-    return text + f" ORDER BY _time {word}, 2 {word}, 3 {word} LIMIT {count}"
+        text = text + Sql(f" WHERE _time {sign}= {moment(start.time)} AND ({_KEY}) {sign} (?, ?, ?, ?)", tuple(start))
+    return text + f" ORDER BY _time {word}, 2 {word}, 3 {word}, 4 {word} LIMIT {count}"
 
 
 def cells_of_rows(

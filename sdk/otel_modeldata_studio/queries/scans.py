@@ -1,4 +1,4 @@
-"""Scans of pieces: one SELECT for each group of files that have the wanted columns in the same way."""
+"""Scans of pieces: one SELECT for each group of files that have the wanted columns with the same names and types."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
     from ..tables.column import Column
 
-__all__ = ["ENVELOPE", "scan"]
+__all__ = ["ENVELOPE", "PLACE", "scan"]
 
 ENVELOPE = ("row_id", "time", "event_id", "correlationid", "traceparent", "modelversion")
 """Columns of a row beside its own; in a scan they have these names with an underscore before them."""
+PLACE = "place"
+"""As a column of the envelope: the file and the number of a row that has no row id or no event id; empty for others."""
+_PLACE = (
+    "CASE WHEN coalesce(row_id, '') = '' OR coalesce(event_id, '') = '' "
+    "THEN hash(filename) || ':' || lpad(CAST(file_row_number AS VARCHAR), 12, '0') ELSE '' END"
+)
 
 
 def scan(
@@ -41,8 +47,10 @@ def scan(
     for one in pieces:
         piece = one.piece if isinstance(one, Slice) else one
         own = tuple(_expression(piece, columns[name]) for name in aliases)
+        # Of several files DuckDB takes the types of the first one, and casts the values of the others to them.
+        types = tuple(stored.type if (stored := piece.columns.get(name)) else None for name in aliases)
         is_inside = _is_inside(one, window)
-        key = (own, is_inside, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside)
+        key = (own, is_inside, types, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside, types)
         groups.setdefault(key, []).append(one)
     selects = [
         _select(key[0], some, aliases, window if not key[1] else None, tuple(envelope)) for key, some in groups.items()
@@ -58,7 +66,7 @@ def _select(
     envelope: tuple[str, ...],
 ) -> Sql:
     assert isinstance(own, tuple)  # noqa: S101 - made above
-    items = [f"{name} AS _{name}" for name in envelope]
+    items = [f"{_PLACE if name == PLACE else name} AS _{name}" for name in envelope]
     items += [f"{text} AS {alias}" for text, alias in zip(own, aliases.values(), strict=True)]
     paths = ", ".join(literal(one.piece.path if isinstance(one, Slice) else one.path) for one in some)
     conditions = []
@@ -66,8 +74,11 @@ def _select(
         conditions += [] if window.since is None else [f"time >= {moment(window.since)}"]
         conditions += [] if window.until is None else [f"time < {moment(window.until)}"]
     options = "hive_partitioning = false"
-    if isinstance(some[0], Slice):
+    if PLACE in envelope:
+        options += ", filename = true"
+    if PLACE in envelope or isinstance(some[0], Slice):
         options += ", file_row_number = true"
+    if isinstance(some[0], Slice):
         conditions.append(f"file_row_number BETWEEN {some[0].start} AND {some[0].start + some[0].rows - 1}")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return Sql(f"SELECT {', '.join(items)} FROM read_parquet([{paths}], {options}){where}")

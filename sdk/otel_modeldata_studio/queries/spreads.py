@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from .histograms import bin_of
 from .histograms import number as plain_number
-from .sql import Sql
+from .sql import Sql, step_number
+from .texts import short_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["binned", "categories_over_time", "category_counts", "number_of", "quantiles"]
 
 _LEVELS = "[0.05, 0.25, 0.5, 0.75, 0.95]"
-_LONGEST = 200
 
 
 def number_of(alias: str, kind: Kind) -> str:
@@ -29,7 +29,7 @@ def number_of(alias: str, kind: Kind) -> str:
 
 
 def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floats, Floats]) -> Sql:
-    """Rows of `(step of time, bin, other bin, count)`; a bin is null for rows without a value.
+    """Rows of `(step of time, bin, other bin, count, least, largest)`; a bin is null for rows without a value.
 
     Args:
         chosen: the rows.
@@ -41,14 +41,14 @@ def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floa
     one, other = (bin_of(found) for found in edges)
     items = ", ".join(f"CASE WHEN v IS NOT NULL THEN {found.text} END" for found in (one, other))
     return (
-        Sql(f"SELECT bucket, {items}, count(*) FROM (", one.parameters + other.parameters)
-        + f"SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        Sql(f"SELECT bucket, {items}, count(*), min(v), max(v) FROM (", one.parameters + other.parameters)
+        + f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) GROUP BY 1, 2, 3"
     )
 
 
-def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: bool) -> Sql:
+def quantiles(chosen: Chosen, number: str, first: int, step: int) -> Sql:
     """Rows of `(step of time, list of five quantiles)`.
 
     Args:
@@ -56,11 +56,10 @@ def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: b
         number: the expression of the values.
         first: beginning of the first step, in nanoseconds since the epoch.
         step: nanoseconds.
-        is_exact: whether values are sorted; else they are estimated, which is quicker.
     """
-    function = "quantile_cont" if is_exact else "approx_quantile"
     return (
-        f"SELECT bucket, {function}(v, {_LEVELS}) FROM (SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        f"SELECT bucket, quantile_cont(v, {_LEVELS}) FROM ("
+        f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) WHERE v IS NOT NULL GROUP BY 1"
     )
@@ -68,7 +67,7 @@ def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: b
 
 def category_counts(chosen: Chosen, alias: str, most: int) -> Sql:
     """Rows of `(text, count)`, the most frequent first; those of null have a null."""
-    text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
+    text = short_text(f"CAST({alias} AS VARCHAR)")
     return f"SELECT {text} AS v, count(*) AS n FROM (" + chosen.sql + f") GROUP BY 1 ORDER BY n DESC, v LIMIT {most}"
 
 
@@ -82,15 +81,10 @@ def categories_over_time(chosen: Chosen, alias: str, first: int, step: int, valu
         step: nanoseconds.
         values: those that are counted one by one.
     """
-    text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
+    text = short_text(f"CAST({alias} AS VARCHAR)")
     known = f"CASE WHEN v IN ({', '.join('?' for _ in values)}) THEN v END" if values else "NULL"
     query = (
-        f"SELECT bucket, v IS NULL, {known}, count(*) FROM (SELECT {_bucket(first, step)} AS bucket, {text} AS v FROM ("
-        + chosen.sql
-        + ")) GROUP BY 1, 2, 3"
+        f"SELECT bucket, v IS NULL, {known}, count(*) FROM ("
+        f"SELECT {step_number(first, step)} AS bucket, {text} AS v FROM (" + chosen.sql + ")) GROUP BY 1, 2, 3"
     )
     return Sql(query.text, (*values, *query.parameters))
-
-
-def _bucket(first: int, step: int) -> str:
-    return f"(epoch_ns(_time) - {first}) // {step}"

@@ -10,7 +10,7 @@ from .moments import iso
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Sql", "identifier", "joined", "literal", "moment"]
+__all__ = ["Sql", "identifier", "joined", "literal", "moment", "step_number"]
 
 _LATEST: Final = 9_200_000_000_000_000_000
 """DuckDB's times in nanoseconds end a little before an int64 does."""
@@ -62,3 +62,15 @@ def literal(text: str) -> str:
 def moment(nanoseconds: int) -> str:
     """A moment as a literal, the nearest one that DuckDB has."""
     return f"TIMESTAMPTZ_NS '{iso(min(max(nanoseconds, -_LATEST), _LATEST))}'"
+
+
+def step_number(first: int, step: int) -> str:
+    """The number of the step of time in which a row is, from 0 on, for rows that are not before the first one.
+
+    Args:
+        first: beginning of the first step, in nanoseconds since the epoch.
+        step: nanoseconds.
+    """
+    # A BIGINT does not hold the distance from a moment of 1700 to one of today, and HUGEINT is slower.
+    begin = f"{first}" if first >= 0 else f"({first})::HUGEINT"
+    return f"(epoch_ns(_time) - {begin}) // {step}"

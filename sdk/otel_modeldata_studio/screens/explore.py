@@ -8,6 +8,7 @@ import msgspec
 
 from otel_modeldata_reader.window import Window
 
+from ..profiles.uncertain_rows import uncertain_note
 from ..profiles.volume import driven, row_counts
 from ..queries.filters import parse_filters
 from ..queries.moments import iso
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnsAnswer", "FacetsAnswer", "RowsAnswer", "VolumeAnswer", "columns", "facets", "rows", "volume"]
 
 _NANOSECONDS: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _NANOSECONDS
 _MOST_BUCKETS: Final = 1_000
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
 
@@ -50,7 +52,18 @@ class ColumnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows in steps of time; estimated where rows of another collection were counted instead of joined ones."""
+    """Rows in steps of time.
+
+    Attributes:
+        step_seconds: the length of a step.
+        starts: of the steps, ISO 8601 in UTC.
+        rows: of each.
+        errors: of each.
+        total: rows.
+        is_estimated: whether rows of another collection were counted instead of joined ones.
+        note: that rows have no output because it is not known which one is theirs; empty if there are none.
+        pending: bytes of lines that are not read yet.
+    """
 
     step_seconds: float
     starts: list[str]
@@ -58,19 +71,20 @@ class VolumeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[int | None]
     total: int
     is_estimated: bool = False
+    note: str = ""
     pending: int = 0
 
 
 def columns(studio: Studio, *, deployment: str) -> ColumnsAnswer:
-    """The columns of a deployment, of its newest hours.
+    """The columns of a deployment: of each collection those of its newest day.
 
     Raises:
         ReaderError: there is no such deployment, or the store cannot be read.
     """
     tables = studio.tables
-    bounds = [one for root in tables.roots(deployment) if (one := tables.bounds(root)) is not None]
-    window = _newest(bounds)
-    found = deployment_rows(tables, deployment, window)
+    bounds = {root: one for root in tables.roots(deployment) if (one := tables.bounds(root)) is not None}
+    windows = {root: Window(since=last - _DAY_NS) for root, (_, last) in bounds.items()}
+    found = deployment_rows(tables, deployment, Window(), windows=windows)
     entries = [
         ColumnEntry(name=f"{side.role}.{column.name}", role=side.role, kind=column.kind, type=column.type)
         for side in found.sides
@@ -79,8 +93,8 @@ def columns(studio: Studio, *, deployment: str) -> ColumnsAnswer:
     names = {root.rpartition("/")[2] for root in tables.roots(deployment)}
     return ColumnsAnswer(
         columns=entries,
-        first=iso(min(first for first, _ in bounds)) if bounds else None,
-        last=iso(max(last for _, last in bounds)) if bounds else None,
+        first=iso(min(first for first, _ in bounds.values())) if bounds else None,
+        last=iso(max(last for _, last in bounds.values())) if bounds else None,
         has_labels=found.side(LABELS) is not None,
         has_spans=bool(names & {"app_traces", "app_spans"}),
         pending=found.pending,
@@ -115,14 +129,9 @@ def volume(  # noqa: PLR0913 (most are keywords)
         errors=[None] * len(counts),
         total=sum(counts),
         is_estimated=bool(filters) and driven(found, filters) is not None,
+        note=uncertain_note(studio.tables.database, found, window),
         pending=found.pending,
     )
-
-
-def _newest(bounds: Sequence[tuple[int, int]]) -> Window:
-    """The newest day of some times."""
-    last = max((end for _, end in bounds), default=0)
-    return Window(since=last - 86_400 * _NANOSECONDS)
 
 
 def _span(pieces: Sequence[Piece], window: Window) -> tuple[int, int]:

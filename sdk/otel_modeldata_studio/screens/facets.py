@@ -64,19 +64,19 @@ def facets(  # noqa: PLR0913 (most are keywords)
     for rows, own in _by_side(found, wanted, filters):
         sample = sample_of(studio.tables.database, rows, own, filters, window)
         profiles = profile(sample.table, [one.name for one in own])
-        answers += [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in own]
+        answers += [facet_of(one, profiles[one.name], known.columns.get(one.name), sample.share) for one in own]
         if len(wanted) == 1 and columns and sample.share < 1.0:
             (one,) = own
-            both = (profiles[one.name], comparable(profiles[one.name], known.get(one.name)))
+            both = (profiles[one.name], comparable(profiles[one.name], known.columns.get(one.name)))
             answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
     places = {one.name: at for at, one in enumerate(wanted)}
     answers.sort(key=lambda one: places[one.column])
-    if not filters:
+    if not (filters or known.pending):
         for facet in answers:
-            note_column(studio, deployment, window, facet, known.get(facet.column))
+            note_column(studio, deployment, window, facet, known.columns.get(facet.column))
     if not columns:
         answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
-    return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending)
+    return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending + known.pending)
 
 
 def _every(rows: DeploymentRows) -> list[OwnColumn]:

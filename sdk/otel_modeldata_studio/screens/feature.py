@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence  # noqa: TC003 (msgspec reads the annotations)
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence  # noqa: TC003 (msgspec reads the annotations)
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-import numpy as np
 
 from otel_modeldata_reader.exceptions import ReaderError, UnknownNameError
-from otel_modeldata_reader.reporting.measures.bins import bin_counts, fixed_edges
-from otel_modeldata_reader.reporting.measures.distances import population_stability
 
 from ..profiles.baseline_profiles import profile
-from ..profiles.facet import Facet, bins_of, edges_for, facet_of
-from ..profiles.sample import sample_of
+from ..profiles.facet import Facet  # noqa: TC001 (likewise)
+from ..profiles.sample import SAMPLE_ROWS, sample_of
 from ..queries.filters import parse_filters
-from ..queries.joined_rows import joined_rows, own_column
-from ..queries.spreads import binned, categories_over_time, category_counts, number_of, quantiles
+from ..queries.joined_rows import own_column
+from .column_spread import NO_QUANTILES, ColumnBins, ColumnRows, Quantiles, Spread, spread_of, with_same_bins
 from .explored import explored
 from .noted_columns import note_column
 from .steps import Steps, steps_of
 
 if TYPE_CHECKING:
-    from otel_modeldata_reader.reporting.measures.bins import Floats
     from otel_modeldata_reader.reporting.profiles.table_profile import ColumnProfile
-    from otel_modeldata_reader.window import Window
 
     from ..queries.filters import Filter
-    from ..queries.joined_rows import Chosen, OwnColumn
+    from ..queries.joined_rows import OwnColumn
     from ..studio import Studio
     from ..tables.deployment_rows import DeploymentRows
 
@@ -37,27 +31,6 @@ __all__ = ["FeatureAnswer", "OtherDeployment", "Quantiles", "feature"]
 
 _BUCKETS: Final = 48
 _MOST_OTHERS: Final = 4
-_EXACT_ROWS: Final = 2_000_000
-"""Quantiles of more rows are estimated."""
-_SAMPLE_ROWS: Final = 100_000
-_MOST_CATEGORIES: Final = 10_000
-_TIMED_CATEGORIES: Final = 200
-"""Categories that are counted over time one by one; the others are counted together."""
-_SHOWN_SHARES: Final = 6
-_LEVELS: Final = ("p05", "p25", "p50", "p75", "p95")
-
-
-class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Quantiles over time; null where a step of time has no value."""
-
-    p05: Sequence[float | None] = ()
-    p25: Sequence[float | None] = ()
-    p50: Sequence[float | None] = ()
-    p75: Sequence[float | None] = ()
-    p95: Sequence[float | None] = ()
-
-
-_NONE: Final = Quantiles()
 
 
 class OtherDeployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +38,7 @@ class OtherDeployment(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     facet: Facet | None
-    quantiles: Quantiles = _NONE
+    quantiles: Quantiles = NO_QUANTILES
     null_rate: Sequence[float | None] = ()
     psi: Sequence[float | None] = ()
     note: str = ""
@@ -123,7 +96,7 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         since: as for `Store.read`.
         until: likewise.
         f: filters as a JSON list, which all must hold.
-        baseline: a window or a file; by default that of Studio.
+        baseline: a window; by default that of Studio, which may be a file.
         others: deployments beside it.
 
     Raises:
@@ -135,208 +108,41 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     filters = parse_filters(f or "")
     found, window = explored(studio, deployment, since, until, (column, *(one.column for one in filters)))
     own = own_column(found, column)
+    found = _alone(found, own, filters)
     steps = steps_of(found.base.pieces, window, _BUCKETS)
-    known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own]).get(own.name)
-    sample = sample_of(studio.tables.database, found, [own], filters, window, _SAMPLE_ROWS)
+    profiles = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own])
+    known = profiles.columns.get(own.name)
+    sample = sample_of(studio.tables.database, found, [own], filters, window)
     sampled = profile(sample.table, [own.name])[own.name]
-    bins = _Bins.of(sampled, known)
-    rows = _Rows(studio, found, own, filters, window)
-    spread = _spread(rows, sampled, known, sample.share, steps, bins)
+    bins = ColumnBins.of(sampled, known)
+    rows = ColumnRows(studio, found, own, filters, window)
+    spread = spread_of(rows, sampled, known, sample.share, steps, bins)
+    beside = [_other(studio, name, own, filters, (since, until), known, steps, bins) for name in others]
+    spreads = [spread, *(one for one in beside if isinstance(one, Spread))]
+    facet, *facets = with_same_bins(spreads, bins, known)
+    of_others = iter(facets)
     if not filters:
-        note_column(studio, deployment, window, spread.facet, known)
+        note_column(studio, deployment, window, facet, known)
     return FeatureAnswer(
         column=own.name,
         kind=spread.facet.kind,
-        facet=spread.facet,
+        facet=facet,
         times=steps.texts,
         step_seconds=steps.seconds,
         quantiles=spread.quantiles,
         null_rate=spread.null_rate,
         psi=spread.psi,
         shares=spread.shares,
-        deployments=[_other(studio, name, own, filters, (since, until), known, steps, bins) for name in others],
+        deployments=[_shown(name, one, of_others) for name, one in zip(others, beside, strict=True)],
         baseline=(baseline or studio.baseline) if known is not None else None,
-        pending=found.pending,
+        pending=found.pending + profiles.pending,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows of a column."""
-
-    studio: Studio
-    found: DeploymentRows
-    own: OwnColumn
-    filters: Sequence[Filter]
-    window: Window
-
-    def chosen(self) -> Chosen:
-        return joined_rows(self.found, [self.own], self.filters, self.window)
-
-    def answer(self, query: Any) -> list[tuple[Any, ...]]:
-        return self.studio.tables.database.rows(query.text, query.parameters)
-
-    @property
-    def count(self) -> int:
-        """About how many, before filters."""
-        return sum(one.rows for one in self.found.base.pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bins:
-    """Bins of numbers: those that are shown, and those of the stability index with the baseline's counts in them."""
-
-    shown: Floats
-    fixed: Floats
-    baseline: Any
-
-    @classmethod
-    def of(cls, window: ColumnProfile, baseline: ColumnProfile | None) -> _Bins | None:
-        """The bins; None for a column without numbers."""
-        is_comparable = baseline is not None and (window.is_empty or baseline.kind == window.kind)
-        compared = baseline if is_comparable else None
-        shown = edges_for(window, compared)
-        if shown is None:
-            return None
-        if compared is None or not len(compared.values):
-            return cls(shown, np.empty(0), None)
-        fixed = fixed_edges(compared.values)
-        return cls(shown, fixed, bin_counts(fixed, compared.values))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Spread:
-    """What is known of a column."""
-
-    facet: Facet
-    quantiles: Quantiles = _NONE
-    null_rate: Sequence[float | None] = ()
-    psi: Sequence[float | None] = ()
-    shares: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-
-
-def _spread(  # noqa: PLR0913, PLR0917 (what a column is compared with)
-    rows: _Rows,
-    sampled: ColumnProfile,
-    baseline: ColumnProfile | None,
-    share: float,
-    steps: Steps,
-    bins: _Bins | None,
-) -> _Spread:
-    if bins is not None and rows.own.kind in {"number", "integer", "time"}:
-        return _of_numbers(rows, sampled, baseline, steps, bins)
-    if rows.own.kind in {"category", "text", "boolean"}:
-        return _of_categories(rows, sampled, baseline, share, steps)
-    facet = facet_of(rows.own, sampled, baseline, share)
-    return _Spread(facet=facet)
-
-
-def _of_numbers(
-    rows: _Rows, sampled: ColumnProfile, baseline: ColumnProfile | None, steps: Steps, bins: _Bins
-) -> _Spread:
-    """All rows are counted; the sample says only which values there are."""
-    chosen = rows.chosen()
-    number = number_of(chosen.aliases[rows.own.name], rows.own.kind)
-    shown = np.zeros(len(bins.shown) + 1, np.int64)
-    fixed = np.zeros((steps.count, len(bins.fixed) + 1), np.int64)
-    totals, nulls = np.zeros(steps.count, np.int64), np.zeros(steps.count, np.int64)
-    query = binned(chosen, number, steps.first, steps.step, (bins.shown, bins.fixed))
-    for at, one, other, count in rows.answer(query):
-        place = min(max(int(at), 0), steps.count - 1)
-        totals[place] += count
-        if one is None:
-            nulls[place] += count
-        else:
-            shown[int(one)] += count
-            fixed[place, int(other)] += count
-    compared = baseline if bins.baseline is not None else None
-    facet = _with_counts(facet_of(rows.own, sampled, compared, 1.0), sampled, compared, bins.shown, shown)
-    facet = msgspec.structs.replace(
-        facet,
-        rows=int(totals.sum()),
-        nulls=int(nulls.sum()),
-        psi=None if facet.psi is None else _stability(bins.baseline, fixed.sum(axis=0)),
-    )
-    found: dict[int, Sequence[float]] = {}
-    for at, levels in rows.answer(
-        quantiles(chosen, number, steps.first, steps.step, is_exact=rows.count <= _EXACT_ROWS)
-    ):
-        found[min(max(int(at), 0), steps.count - 1)] = levels
-    bands = {
-        level: [None if at not in found else float(found[at][place]) for at in range(steps.count)]
-        for place, level in enumerate(_LEVELS)
-    }
-    psi = [] if facet.psi is None else [_stability(bins.baseline, one) for one in fixed]
-    return _Spread(facet=facet, quantiles=Quantiles(**bands), null_rate=_rates(nulls, totals), psi=psi)
-
-
-def _with_counts(
-    facet: Facet, sampled: ColumnProfile, baseline: ColumnProfile | None, edges: Floats, counts: Any
-) -> Facet:
-    """The facet with the counts of all rows in its bins."""
-    both = [one.values for one in (sampled, baseline) if one is not None and len(one.values)]
-    if not both:
-        return facet
-    limits = (min(float(one.min()) for one in both), max(float(one.max()) for one in both))
-    if sampled.summary.least is not None and sampled.summary.largest is not None:
-        limits = (min(limits[0], sampled.summary.least), max(limits[1], sampled.summary.largest))
-    of_baseline = None if baseline is None else bin_counts(edges, baseline.values).tolist()
-    bins = bins_of(edges, counts.tolist(), of_baseline, limits, is_time=facet.kind == "time")
-    return msgspec.structs.replace(facet, bins=bins, sample=1.0)
-
-
-def _of_categories(
-    rows: _Rows, sampled: ColumnProfile, baseline: ColumnProfile | None, share: float, steps: Steps
-) -> _Spread:
-    chosen = rows.chosen()
-    alias = chosen.aliases[rows.own.name]
-    counted = rows.answer(category_counts(chosen, alias, _MOST_CATEGORIES + 2))
-    counts = {text: int(count) for text, count in counted if text is not None}
-    compared = baseline if baseline is not None and baseline.categories else None
-    if len(counts) > _MOST_CATEGORIES or (sampled.kind == "text" and compared is None):
-        facet = facet_of(rows.own, sampled, baseline, share)  # too many different texts to compare
-        names: list[str] = []
-    else:
-        nulls = sum(int(count) for text, count in counted if text is None)
-        summary = msgspec.structs.replace(
-            sampled.summary, rows=sum(counts.values()) + nulls, nulls=nulls, distinct=len(counts)
-        )
-        exact = replace(sampled, kind="category", is_empty=not counts, categories=counts, summary=summary)
-        facet = facet_of(rows.own, exact, compared, 1.0)
-        names = list(counts)[:_TIMED_CATEGORIES]
-    totals, nulls_at = np.zeros(steps.count, np.int64), np.zeros(steps.count, np.int64)
-    timed = {name: np.zeros(steps.count, np.int64) for name in names}
-    for at, is_null, text, count in rows.answer(categories_over_time(chosen, alias, steps.first, steps.step, names)):
-        place = min(max(int(at), 0), steps.count - 1)
-        totals[place] += count
-        if is_null:
-            nulls_at[place] += count
-        elif text is not None:
-            timed[text][place] += count
-    psi = [] if facet.psi is None or compared is None else _category_psi(compared.categories, timed, totals - nulls_at)
-    shares = {name: _rates(timed[name], totals) for name in names[:_SHOWN_SHARES]}
-    return _Spread(facet=facet, null_rate=_rates(nulls_at, totals), psi=psi, shares=shares)
-
-
-def _category_psi(baseline: Mapping[str, int], timed: Mapping[str, Any], totals: Any) -> list[float | None]:
-    """The index of each step; categories that are not counted one by one are one together."""
-    names = list(timed)
-    known = np.array([*(baseline.get(name, 0) for name in names), 0])
-    known[-1] = sum(baseline.values()) - known.sum()
-    found = []
-    for at in range(len(totals)):
-        counts = np.array([*(timed[name][at] for name in names), 0])
-        counts[-1] = totals[at] - counts.sum()
-        found.append(_stability(known, counts))
-    return found
-
-
-def _stability(baseline: Any, counts: Any) -> float | None:
-    return population_stability(baseline, counts) if baseline is not None and counts.sum() else None
-
-
-def _rates(part: Any, whole: Any) -> list[float | None]:
-    return [None if not total else float(one / total) for one, total in zip(part, whole, strict=True)]
+def _alone(found: DeploymentRows, own: OwnColumn, filters: Sequence[Filter]) -> DeploymentRows:
+    if found.rows <= SAMPLE_ROWS:  # so few are joined, as by Explore
+        return found
+    return found.alone([own.role, *(own_column(found, one.column).role for one in filters)])
 
 
 def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared with)
@@ -347,17 +153,24 @@ def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared wit
     window: tuple[str | None, str | None],
     baseline: ColumnProfile | None,
     steps: Steps,
-    bins: _Bins | None,
-) -> OtherDeployment:
+    bins: ColumnBins | None,
+) -> Spread | str:
+    """The spread of the column in another deployment, or why it has none."""
     names = (own.name, *(one.column for one in filters))
     found, bounds = explored(studio, name, *window, names)
     try:
         of_other = own_column(found, own.name)
-        sample = sample_of(studio.tables.database, found, [of_other], filters, bounds, _SAMPLE_ROWS)
+        found = _alone(found, of_other, filters)
+        sample = sample_of(studio.tables.database, found, [of_other], filters, bounds)
     except UnknownNameError as error:
-        return OtherDeployment(name=name, facet=None, note=str(error))
+        return str(error)
     sampled = profile(sample.table, [own.name])[own.name]
-    spread = _spread(_Rows(studio, found, of_other, filters, bounds), sampled, baseline, sample.share, steps, bins)
+    return spread_of(ColumnRows(studio, found, of_other, filters, bounds), sampled, baseline, sample.share, steps, bins)
+
+
+def _shown(name: str, spread: Spread | str, facets: Iterator[Facet]) -> OtherDeployment:
+    if isinstance(spread, str):
+        return OtherDeployment(name=name, facet=None, note=spread)
     return OtherDeployment(
-        name=name, facet=spread.facet, quantiles=spread.quantiles, null_rate=spread.null_rate, psi=spread.psi
+        name=name, facet=next(facets), quantiles=spread.quantiles, null_rate=spread.null_rate, psi=spread.psi
     )

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.blobs.compacted_name import compacted_folder
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 from otel_modeldata_reader.exceptions import UnknownNameError
-from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.lookup import find_id
 from otel_modeldata_reader.window import Window, window_of
 from otel_modeldata_receiver.storage.store import StoredObject
 
-from ..queries.lookups import moment_of_request
+from ..queries.lookups import moments_of_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.found_id import FoundId
 
     from ..studio import Studio
+    from ..tables.piece import Piece
 
 __all__ = ["found_request"]
 
@@ -30,6 +30,8 @@ _MOST_BYTES: Final = 1 << 30
 _MOST_LABEL_BYTES: Final = 256 << 20
 """Of labels that came later than the request."""
 _LABELS: Final = "ground_truth"
+_LISTING_SECONDS: Final = 8.0
+"""How long an id waits for the first listing of everything, where it is not among the newest folders."""
 _NEAR_NS: Final = 600 * 1_000_000_000
 """The events of a request are within ten minutes."""
 _INDEX: Final = "_index"
@@ -48,7 +50,16 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
         UnknownNameError: no line has it, in what was searched.
         ReaderError: the store cannot be read, or `at` is no time.
     """
-    collections = _collections(studio, deployment)
+    is_whole = bool(deployment) or studio.catalog.listing().is_whole
+    try:
+        return _found(studio, wanted, _collections(studio, deployment), at)
+    except UnknownNameError:
+        if is_whole or not studio.catalog.whole(_LISTING_SECONDS).is_whole:
+            raise
+    return _found(studio, wanted, _collections(studio, deployment), at)
+
+
+def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs], at: str | None) -> FoundId:
     moment = window_of(at, None).since if at else _moment_of(studio, wanted, collections)
     store = studio.store.objects
     if moment is not None:
@@ -61,15 +72,16 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
             if not at:
                 raise
     window, is_whole = _newest(collections)
+    is_whole = is_whole and not any(one.compacted for one in collections.values())
     try:
-        return find_id(store, _objects(studio, collections, window), wanted, window, write=False)
+        return find_id(store, _lines(studio, collections, window), wanted, window, write=False)
     except UnknownNameError:
         if is_whole:
             raise
         command = shlex.join(["otel-modeldata", "show", wanted, "--store", store.shown])
         raise UnknownNameError(
-            f"expected an id of {store.shown}, got {wanted!r:.200}: no line of the newest {_MOST_BYTES >> 20:,} MiB "
-            f"has it; this searches all of them: {command}"
+            f"expected an id of {store.shown}, got {wanted!r:.200}: no row in Parquet files and no line of the newest "
+            f"{_MOST_BYTES >> 20:,} MiB has it; this searches everything: {command}"
         ) from None
 
 
@@ -82,17 +94,13 @@ def _collections(studio: Studio, deployment: str | None) -> Mapping[str, Collect
 
 def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs]) -> int | None:
     """When the request happened, by the rows that a compaction has in Parquet files: lines are searched otherwise."""
-    row = id_of_row(wanted)
-    ids = [wanted] if row is None else [wanted, row[0]]
+    pieces: list[Piece] = []
     for root, one in sorted(collections.items()):
-        if root.rpartition("/")[2] not in {"model_inputs", "model_outputs"} or not one.compacted:
-            continue
-        hours = [hours_of(date) for date in one.compacted]
-        window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
-        pieces = studio.tables.pieces(root, window, end=0.0).pieces
-        if not pieces:
-            continue
-        text = moment_of_request(pieces, ids)
+        if root.rpartition("/")[2] in {"model_inputs", "model_outputs"} and one.compacted:
+            hours = [hours_of(date) for date in one.compacted]
+            window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
+            pieces += studio.tables.pieces(root, window, end=0.0).pieces
+    for text in moments_of_id(pieces, wanted) if pieces else ():
         for (moment,) in studio.tables.database.rows(text.text, text.parameters):
             return int(moment)
     return None
@@ -105,9 +113,6 @@ def _newest(collections: Mapping[str, CollectionBlobs]) -> tuple[Window, bool]:
         for blob in one.blobs:
             start = hours_of(date_of(blob.name))[0]
             sizes[start] = sizes.get(start, 0) + blob.size
-        for date, files in one.compacted.items():
-            start = hours_of(date)[0]
-            sizes[start] = sizes.get(start, 0) + sum(files.values())
     room = _MOST_BYTES
     for start in sorted(sizes, reverse=True):
         room -= sizes[start]
@@ -118,11 +123,16 @@ def _newest(collections: Mapping[str, CollectionBlobs]) -> tuple[Window, bool]:
 
 def _objects(studio: Studio, collections: Mapping[str, CollectionBlobs], window: Window) -> Sequence[StoredObject]:
     """The objects of a window as a listing has them, with the index of ids."""
+    files = [file for root, one in collections.items() for file in _compacted(root, one, window)]
+    return [*_lines(studio, collections, window), *files]
+
+
+def _lines(studio: Studio, collections: Mapping[str, CollectionBlobs], window: Window) -> Sequence[StoredObject]:
+    """The same without Parquet files."""
     found: list[StoredObject] = []
-    for root, one in collections.items():
+    for one in collections.values():
         found += one.within(window)
         found += [StoredObject(name=name, size=size) for name, size in one.objects.items()]
-        found += _compacted(root, one, window)
     return [*found, *studio.catalog.listing().below(_INDEX)]
 
 

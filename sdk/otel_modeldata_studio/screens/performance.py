@@ -180,8 +180,7 @@ def _missing(found: DeploymentRows) -> str | None:
 def _over_time(found: DeploymentRows, scored: ScoredTable, window: Window) -> OverTime | None:
     """The measures of each step of time: the same as those of a slice."""
     steps = steps_of(found.base.pieces, window, _STEPS)
-    times = scored.rows["time"].to_numpy()
-    places = np.clip((times - steps.first) // steps.step, 0, steps.count - 1)
+    places = steps.places(scored.rows["time"].to_numpy())
     names = np.array([f"{at:04d}" for at in range(steps.count)])
     measured = performance_of(scored.measured(pa.array(names[places], pa.string())))
     if isinstance(measured, str):

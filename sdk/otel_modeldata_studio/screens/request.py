@@ -12,6 +12,8 @@ from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.spans import is_of_spans
 from otel_modeldata_reader.window import Window
 
+from ..profiles.baseline_profiles import KnownProfiles
+from ..profiles.ranks import ranks_in
 from ..queries.cells import cell_of
 from ..queries.joined_rows import LABEL_ROW, LABEL_TIME, joined_rows, own_column
 from ..queries.lookups import neighbor
@@ -19,13 +21,12 @@ from ..queries.moments import iso
 from ..queries.pages import cells_of_rows
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .found_request import found_request
-from .request_values import RowValue, row_cells, row_values
+from .request_values import RowValue, exact_values, row_cells, row_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from otel_modeldata_reader.found_id import FoundEvent, FoundId
-    from otel_modeldata_reader.reporting.profiles.table_profile import ColumnProfile
 
     from ..studio import Studio
     from ..tables.deployment_rows import DeploymentRows
@@ -105,6 +106,7 @@ class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True):
         next: the row after.
         baseline: what the values are compared with.
         notes: what the search left out, such as damaged lines.
+        pending: bytes of lines of the baseline that are not read yet: ask again in a second.
     """
 
     id: str
@@ -122,6 +124,7 @@ class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
     baseline: str | None
     notes: tuple[str, ...]
+    pending: int = 0
 
 
 def request(
@@ -158,12 +161,17 @@ def request(
     moment = first.time_ns or 0
     rows = _near(studio, name, moment)
     chosen = baseline or studio.baseline or _day_before(moment)
-    profiles = _profiles(studio, name, rows, chosen)
+    known = _profiles(studio, name, rows, chosen)
     number = None if shown is None else shown.row
+    cells = {role: _cells(by_role[role], number, is_label=role == LABELS, row_id=row_id) for role in by_role}
+    exact: dict[str, int] = {}
+    for role, own in cells.items():
+        exact |= exact_values(role, own, known.columns)
+    ranks = ranks_in(studio.tables, name, chosen, exact)
 
     def values(role: str) -> tuple[RowValue, ...]:
-        cells = _cells(by_role[role], number, is_label=role == LABELS, row_id=row_id)
-        return tuple(row_values(role, cells, None if rows is None else rows.side(role), profiles))
+        own_side = None if rows is None else rows.side(role)
+        return tuple(row_values(role, cells[role], own_side, known.columns, ranks))
 
     previous, later = (None, None) if rows is None or shown is None else _neighbors(studio, rows, row_id, moment)
     labels = values(LABELS)
@@ -192,8 +200,9 @@ def request(
         ),
         previous=previous,
         next=later,
-        baseline=chosen if profiles else None,
+        baseline=chosen if known.columns else None,
         notes=found.notes[:10],
+        pending=known.pending,
     )
 
 
@@ -256,12 +265,10 @@ def _day_before(moment: int) -> str:
     return f"{iso(hour - _DAY_NS)}..{iso(hour)}"
 
 
-def _profiles(
-    studio: Studio, name: str, rows: DeploymentRows | None, baseline: str
-) -> Mapping[str, ColumnProfile | None]:
-    """The profiles of inputs and outputs in the baseline; empty where it has no rows."""
+def _profiles(studio: Studio, name: str, rows: DeploymentRows | None, baseline: str) -> KnownProfiles:
+    """The profiles of inputs and outputs in the baseline; none where it has no rows."""
     if rows is None:
-        return {}
+        return KnownProfiles()
     columns = [
         own_column(rows, f"{side.role}.{column}")
         for side in rows.sides
@@ -269,7 +276,7 @@ def _profiles(
         for column in list(side.columns)[:_MOST_PROFILED]
     ]
     found = studio.baselines.profiles(name, rows, baseline, columns)
-    return found if any(one is not None for one in found.values()) else {}
+    return found if any(one is not None for one in found.columns.values()) else KnownProfiles(pending=found.pending)
 
 
 def _neighbors(studio: Studio, rows: DeploymentRows, row_id: str, moment: int) -> tuple[str | None, str | None]:
@@ -298,7 +305,7 @@ def _labels_in_tables(studio: Studio, rows: DeploymentRows, row_id: str, moment:
     window = Window(since=moment, until=moment + 1)
     pieces = [one for one in rows.base.pieces if one.first <= moment <= one.last]
     text = cells_of_rows(rows, columns, [row_id], window, pieces)
-    for _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
+    for _, _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
         values = [
             cell_of(value, size, one.kind) for value, size, one in zip(cells[::2], cells[1::2], columns, strict=True)
         ]

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from otel_modeldata_reader.exceptions import WindowError
+from otel_modeldata_reader.reporting.profiles.kinds import short_category
 from otel_modeldata_reader.window import window_of
 
 if TYPE_CHECKING:
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.reporting.profiles.table_profile import ColumnProfile
 
+    from ..profiles.ranks import Rank
     from ..tables.deployment_rows import Side
 
-__all__ = ["Place", "RowValue", "place_of", "row_cells", "row_values"]
+__all__ = ["Place", "RowValue", "exact_values", "place_of", "row_cells", "row_values"]
 
 _MOST_COLUMNS: Final = 2_000
 _MOST_TEXT: Final = 4 << 10
 _EXACT: Final = 2**53
+"""Up to here a float has every whole number."""
+_MOST_EXACT: Final = 20
+"""Columns of a row whose places need a query."""
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -70,8 +75,34 @@ def row_cells(content: bytes, number: int | None) -> dict[str, msgspec.Raw]:
     return found[at] if at < len(found) else {}
 
 
+def exact_values(
+    role: str, cells: Mapping[str, msgspec.Raw], profiles: Mapping[str, ColumnProfile | None]
+) -> dict[str, int]:
+    """The whole numbers of a row whose places need a rank: the baseline has numbers that floats do not hold apart.
+
+    Args:
+        role: prefix of its columns.
+        cells: of the row.
+        profiles: of the baseline, by the names of columns with their role.
+    """
+    found: dict[str, int] = {}
+    for own, raw in cells.items():
+        profile = profiles.get(name := f"{role}.{own}")
+        if profile is None or not len(profile.values) or len(found) >= _MOST_EXACT:
+            continue
+        value, _ = _value(bytes(raw))
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole and (profile.are_rounded or abs(value) >= _EXACT):
+            found[name] = value
+    return found
+
+
 def row_values(
-    role: str, cells: Mapping[str, msgspec.Raw], side: Side | None, profiles: Mapping[str, ColumnProfile | None]
+    role: str,
+    cells: Mapping[str, msgspec.Raw],
+    side: Side | None,
+    profiles: Mapping[str, ColumnProfile | None],
+    ranks: Mapping[str, Rank],
 ) -> list[RowValue]:
     """The values of a row.
 
@@ -80,6 +111,7 @@ def row_values(
         cells: of the row.
         side: its collection, which knows the kinds of its columns; None if it is not known.
         profiles: of the baseline, by the names of columns with their role.
+        ranks: of `exact_values` in the baseline.
     """
     columns = {} if side is None else side.columns
     values = []
@@ -87,37 +119,44 @@ def row_values(
         value, is_whole = _value(bytes(raw))
         known = columns.get(name)
         kind = _kind(value) if known is None else known.kind
-        profile = profiles.get(f"{role}.{name}")
-        place = place_of(value, kind, profile) if profile is not None and is_whole else None
+        profile, rank = profiles.get(f"{role}.{name}"), ranks.get(f"{role}.{name}")
+        place = place_of(value, kind, profile, rank) if profile is not None and is_whole else None
         values.append(RowValue(column=f"{role}.{name}", kind=kind, value=_shown(value), place=place))
     return values
 
 
-def place_of(value: Any, kind: str, baseline: ColumnProfile) -> Place | None:
+def place_of(value: Any, kind: str, baseline: ColumnProfile, rank: Rank | None = None) -> Place | None:
     """Where a value is in a baseline; None where they cannot be compared.
 
     Args:
         value: as JSON has it.
         kind: of its column.
         baseline: of the column.
+        rank: of the value, where floats do not hold the numbers of the baseline apart.
     """
     rows = baseline.summary.rows
     if value is None:
         return Place(is_null=True, share=baseline.summary.nulls / rows if rows else None)
     if len(baseline.values):
         number = _number(value, kind)
-        return None if number is None else _percentile(number, baseline.values)
+        return None if number is None else _percentile(number, baseline, rank)
     if baseline.categories:
-        total = sum(baseline.categories.values())
-        count = baseline.categories.get(_text(value), 0)
-        return Place(is_new=not count, share=count / total)
+        count = baseline.categories.get(short_category(_text(value)), 0)
+        if not count and baseline.summary.distinct is None:  # not all of its texts were counted
+            return None
+        return Place(is_new=not count, share=count / rows)
     return None
 
 
-def _percentile(number: float, values: np.ndarray[Any, Any]) -> Place:
+def _percentile(number: float, baseline: ColumnProfile, rank: Rank | None) -> Place:
+    values = baseline.values
+    low, high = (float(one) for one in np.quantile(values, [0.05, 0.95]))
+    if rank is not None and rank.of:
+        return Place(percentile=100 * (rank.lower + rank.equal / 2) / rank.of, low=low, high=high)
+    if baseline.are_rounded:
+        return Place(low=low, high=high)
     lower = int(np.count_nonzero(values < number))
     equal = int(np.count_nonzero(values == number))
-    low, high = (float(one) for one in np.quantile(values, [0.05, 0.95]))
     return Place(percentile=100 * (lower + equal / 2) / len(values), low=low, high=high)
 
 

@@ -14,12 +14,13 @@ from otel_modeldata_reader.window import Window
 from ..queries.cells import cell_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
-from ..queries.matches import MARGIN, MOST, matches_of
+from ..queries.matches import LARGEST, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..queries.sql import Sql
 from ..tables.deployment_rows import LABELS, with_outcomes_of
-from ..tables.slices import slices_near, spans_of_times
+from ..tables.slices import CLOCK_NS, EDGE_NS, slices_near, spans_of_times
 from .explored import explored
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ..queries.filters import Filter
     from ..queries.joined_rows import OwnColumn
     from ..queries.matches import Matches
-    from ..queries.sql import Sql
     from ..studio import Studio
     from ..tables.database import Database
     from ..tables.deployment_rows import DeploymentRows
@@ -166,28 +166,55 @@ class _Page:
         return keys
 
     def _matched(self, database: Database, matches: Matches) -> list[RowKey]:
-        """Rows are read where another side has matches, until no later match can have an earlier row."""
-        sign = 1 if self.is_descending else -1
-        edge = None if self.start is None else self.start.time + sign * MARGIN
+        """Rows are read where another side has matches, until no later match can have an earlier row.
+
+        Where matches are dense, as all outputs of a batch, which have one time, a walk through the rows finds them
+        sooner.
+        """
+        # A match is up to an hour after its row, and hardly before it.
+        first, last = (EDGE_NS, CLOCK_NS) if self.is_descending else (-CLOCK_NS, -EDGE_NS)
+        edge = None if self.start is None else self.start.time + first
+        behind, most = None, MOST
         keys: list[RowKey] = []
         while True:
-            text = matches.query(edge, is_descending=self.is_descending)
+            text = matches.query(edge, behind, most, is_descending=self.is_descending)
             found = database.rows(text.text, text.parameters)
-            near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
+            near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), (EDGE_NS, CLOCK_NS))
             only = matches.only([key for _, key in found])
-            keys = self._with(keys, database, near, matches.filters, only) if near else keys
-            if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
+            keys = self._joined(keys, self._of_matches(database, near, matches, only)) if near else keys
+            if len(found) < most or self._is_whole(keys, found[-1][0] + last):
                 return keys
-            edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]
+            if abs(found[-1][0] - found[0][0]) < EDGE_NS:
+                return self._walked(database)
+            (edge, behind), most = found[-1], min(2 * most, LARGEST)
+
+    def _of_matches(
+        self, database: Database, near: Sequence[Piece | Slice], matches: Matches, only: Sql
+    ) -> list[RowKey]:
+        """The rows of some matches: by the row ids alone, if these are certain, else joined."""
+        found = self._read(database, near, matches.filters, only)
+        times = spans_of_times([one.time for one in found])
+        ids = Sql("coalesce(_row_id, '') IN (SELECT unnest(?))", (list({one.row_id for one in found}),))
+        certain = self._read(database, slices_near(self.found.base.pieces, times, (0, 0)), self.filters, ids)
+        return found if found == certain else self._read(database, near, self.filters, only)
 
     def _with(
+        self, keys: list[RowKey], database: Database, base: Sequence[Piece | Slice], filters: Sequence[Filter]
+    ) -> list[RowKey]:
+        return self._joined(keys, self._read(database, base, filters))
+
+    def _joined(self, keys: Sequence[RowKey], more: Sequence[RowKey]) -> list[RowKey]:
+        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+
+    def _read(
         self,
-        keys: list[RowKey],
         database: Database,
         base: Sequence[Piece | Slice],
         filters: Sequence[Filter],
         only: Sql | None = None,
     ) -> list[RowKey]:
+        if not base:
+            return []
         text = keys_of_page(
             self.found,
             filters,
@@ -198,8 +225,7 @@ class _Page:
             is_descending=self.is_descending,
             only=only,
         )
-        more = [RowKey(*row) for row in database.rows(text.text, text.parameters)]
-        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+        return [RowKey(*row) for row in database.rows(text.text, text.parameters)]
 
     def _is_whole(self, keys: Sequence[RowKey], edge: int) -> bool:
         """Whether no row beyond a moment can be among the keys."""
@@ -222,12 +248,12 @@ def _entries(
     every = list({one.name: one for one in (*wanted, *others)}.values())
     ids = tuple(dict.fromkeys(key.row_id for key in keys))
     text = cells_of_rows(
-        found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), 0)
+        found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), (0, 0))
     )
     by_key: dict[RowKey, list[Any]] = {}
-    for time, row_id, event_id, *values in studio.tables.database.rows(text.text, text.parameters):
+    for time, row_id, event_id, place, *values in studio.tables.database.rows(text.text, text.parameters):
         pairs = zip(values[::2], values[1::2], every, strict=True)
-        by_key[RowKey(time, row_id, event_id)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
+        by_key[RowKey(time, row_id, event_id, place)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
     places = {one.name: at for at, one in enumerate(every)}
     entries = []
     for key in keys:
@@ -266,6 +292,6 @@ def _token(key: RowKey) -> str:
 def _decoded(token: str) -> RowKey:
     try:
         content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str]))
+        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str, str]))
     except (ValueError, msgspec.DecodeError):
         raise ReaderError(f"expected the token of a page, got {token!r:.80}: begin at the first page") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from ..queries.moments import iso
 
@@ -26,7 +28,8 @@ class Steps:
     """Steps of time.
 
     Attributes:
-        first: beginning of the first one, in nanoseconds since the epoch.
+        first: beginning of the first one, in nanoseconds since the epoch: a whole number of steps, which may be before
+            what an int64 holds.
         step: nanoseconds.
         count: how many there are.
     """
@@ -44,6 +47,15 @@ class Steps:
     def texts(self) -> list[str]:
         """The beginnings, ISO 8601 in UTC."""
         return [iso(self.first + self.step * at) for at in range(self.count)]
+
+    def places(self, times: Any) -> Any:
+        """The number of the step of each moment; those outside are in the first or the last one.
+
+        Args:
+            times: an int64 array of nanoseconds since the epoch. The first step is not subtracted from them: an int64
+                does not hold the distance from a moment of 1700 to one of today.
+        """
+        return np.clip(times // self.step - self.first // self.step, 0, self.count - 1)
 
 
 def steps_of(pieces: Sequence[Piece], window: Window, most: int) -> Steps:

@@ -58,6 +58,7 @@ class Database:
         ):
             self._connection.execute(f"SET {setting}")
         self._lock = threading.Lock()
+        self._folders = tuple(f"{folder}/" for folder in folders)
 
     def rows(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query.
@@ -96,7 +97,10 @@ class Database:
                 yield cursor
         except duckdb.Error as error:
             current().check()
-            raise ReaderError(f"expected a query that DuckDB can run, got: {sentence(error)}") from None
+            text = sentence(error)
+            for folder in self._folders:  # whoever asks need not know where they are
+                text = text.replace(folder, "")
+            raise ReaderError(f"expected a query that DuckDB can run, got: {text}") from None
         finally:
             cursor.close()
 

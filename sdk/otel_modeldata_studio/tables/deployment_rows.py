@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.window import Window
 
 from .column import columns_of
+from .slices import EDGE_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .column import Column
     from .piece import Piece
@@ -27,7 +28,7 @@ _OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
 _OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
 _MARGIN: Final = 600 * 1_000_000_000
-"""An output is within ten minutes of its input."""
+"""So long before a window an output is looked for: clocks differ. After it, it is as long as in a reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +76,29 @@ class DeploymentRows:
         """The rows of one side alone."""
         return replace(self, sides=(side,), outcomes=None)
 
+    def alone(self, roles: Collection[str]) -> DeploymentRows:
+        """The rows of one side alone, if no other one is needed: that is read without a join.
+
+        Args:
+            roles: of the columns that are wanted or filtered. Labels belong to rows, so they are never alone.
+        """
+        (role, *others) = {one for one in roles if one} or {self.base.role}
+        side = self.side(role)
+        return self if others or side is None or role == LABELS else self.of_side(side)
+
     def side(self, role: str) -> Side | None:
         """The side of a role."""
         return next((one for one in self.sides if one.role == role), None)
 
 
-def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_outcomes: bool = False) -> DeploymentRows:
+def deployment_rows(
+    tables: Tables,
+    deployment: str,
+    window: Window,
+    *,
+    with_outcomes: bool = False,
+    windows: Mapping[str, Window] | None = None,
+) -> DeploymentRows:
     """The sides of a window; labels are also those that came later.
 
     Args:
@@ -88,6 +106,7 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
         deployment: `endpoint/deployment`.
         window: of event time.
         with_outcomes: whether to read the responses or spans, too.
+        windows: others for some collections, by their folders: their rows do not belong together then.
 
     Raises:
         UnknownNameError: the store has no such deployment.
@@ -103,6 +122,7 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
     for number, name in enumerate(names):
         role = _ROLES.get(name, name)
         own = _window_of(window, is_base=number == 0, is_labels=role == LABELS)
+        own = own if windows is None else windows.get(roots[name], own)
         found = tables.pieces(roots[name], own, end=end)
         columns = tables.with_known(roots[name], columns_of(found.pieces))
         sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns))
@@ -132,5 +152,5 @@ def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
     first, last = window.bounds
     return Window(
         since=None if window.since is None else first - _MARGIN,
-        until=None if window.until is None or is_labels else last + _MARGIN,
+        until=None if window.until is None or is_labels else last + EDGE_NS,
     )

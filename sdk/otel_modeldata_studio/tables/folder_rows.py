@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from otel_modeldata_reader.blobs.listing import CollectionBlobs, hours_of
 from otel_modeldata_reader.compacted.folder_sources import folder_source
 from otel_modeldata_reader.compacted.part_file import DamagedPartError
+from otel_modeldata_reader.exceptions import StoreUnavailableError
 from otel_modeldata_reader.following.growth import Growth
 from otel_modeldata_reader.following.line_slices import reading_of
 from otel_modeldata_reader.lines.known_ids import KnownIds
@@ -141,8 +142,8 @@ class FolderRows:
         if source.manifest is not None:
             try:
                 pieces = self._parts.pieces(source, source.manifest)
-            except DamagedPartError:
-                pieces = None
+            except (DamagedPartError, StoreUnavailableError):
+                pieces = None  # the reader reads the lines that are left, or says that the store cannot be read
             if pieces is None:
                 self._decode_folder(replace(found, blobs=blobs, compacted={self._date: compacted}))
                 starts = {}

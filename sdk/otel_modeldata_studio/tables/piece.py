@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Group", "Kind", "Piece", "Slice", "StoredColumn", "kind_of"]
+__all__ = ["LAST_TIME", "Group", "Kind", "Piece", "Slice", "StoredColumn", "kind_of"]
 
 Kind: TypeAlias = Literal["number", "integer", "category", "text", "boolean", "time", "nested", "binary"]
 """What can be done with a column. `category` and `text` are both texts; a category has few values."""
+LAST_TIME: Final = 2**63 - 2
+"""In nanoseconds since the epoch. DuckDB takes the time after it for infinity, and -(2**63 - 1) for minus infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

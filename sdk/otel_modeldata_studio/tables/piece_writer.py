@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from otel_modeldata_reader.rows.envelope_columns import ENVELOPE
 from otel_modeldata_reader.sql.column_types import stored, stored_type
 
-from .piece import Group, Piece, StoredColumn, kind_of
+from .piece import LAST_TIME, Group, Piece, StoredColumn, kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,8 @@ def write_piece(path: Path, date: str, rows: pa.Table, start: int) -> Piece:
         rows: with the envelope's columns, at least one row.
         start: the time of rows without one, in nanoseconds since the epoch.
     """
-    times = rows["time"].cast(pa.int64()).fill_null(start)
+    moments = rows["time"].cast(pa.int64()).fill_null(start)
+    times = pa.chunked_array([np.clip(moments.to_numpy(), -LAST_TIME, LAST_TIME)])
     arrays: dict[str, Any] = {name: rows[name] for name in KEPT}
     arrays["time"] = times.cast(ENVELOPE.field("time").type)
     columns: dict[str, StoredColumn] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
@@ -72,6 +73,10 @@ class ReadingAhead:
             except ReaderError as error:
                 logger.warning("Studio could not read %s: %s", root, error)
                 pending = 0
+            except (RuntimeError, CancelledError):
+                if not self._is_closed:
+                    raise
+                return  # the store was closed meanwhile
             with self._changed:
                 if not pending:
                     self._wanted.pop((root, window), None)

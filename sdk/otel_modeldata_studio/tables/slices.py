@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.joining.window_edges import EDGE_NS
+
 from .piece import Slice
 
 if TYPE_CHECKING:
@@ -13,9 +15,14 @@ if TYPE_CHECKING:
 
     from .piece import Group, Piece
 
-__all__ = ["even_slices", "slices_near", "spans_of", "spans_of_times"]
+__all__ = ["CLOCK_NS", "EDGE_NS", "NEAR_OUTPUTS", "even_slices", "slices_near", "spans_of", "spans_of_times"]
 
 _MINUTE: Final = 60 * 1_000_000_000
+
+CLOCK_NS: Final = 2 * _MINUTE
+"""An output may be so much before its input, because clocks differ."""
+NEAR_OUTPUTS: Final = (CLOCK_NS, EDGE_NS)
+"""Where the outputs of some inputs are: before them, and after them, as in a reading of joined rows."""
 
 _SLICES: Final = 24
 """Places of a window at which a sample looks."""
@@ -64,11 +71,19 @@ def _merged(every: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return spans
 
 
-def slices_near(pieces: Sequence[Piece], spans: Sequence[tuple[int, int]], margin: int) -> list[Piece | Slice]:
-    """The row groups that may have rows within `margin` of some spans of time; whole pieces where all are near."""
+def slices_near(
+    pieces: Sequence[Piece], spans: Sequence[tuple[int, int]], margins: tuple[int, int]
+) -> list[Piece | Slice]:
+    """The row groups that may have rows near to some spans of time; whole pieces where all are near.
+
+    Args:
+        pieces: files.
+        spans: the first and the last moment of each.
+        margins: how long before a span, and how long after it, a row is near.
+    """
     found: list[Piece | Slice] = []
     for piece in pieces:
-        near = [group for group in piece.groups if _is_near(group, spans, margin)]
+        near = [group for group in piece.groups if _is_near(group, spans, margins)]
         if len(near) == len(piece.groups):
             found.append(piece)
             continue
@@ -93,5 +108,6 @@ def _slice(piece: Piece, run: Sequence[Group]) -> Slice:
     )
 
 
-def _is_near(group: Group, spans: Sequence[tuple[int, int]], margin: int) -> bool:
-    return any(group.first <= last + margin and group.last >= first - margin for first, last in spans)
+def _is_near(group: Group, spans: Sequence[tuple[int, int]], margins: tuple[int, int]) -> bool:
+    before, after = margins
+    return any(group.first <= last + after and group.last >= first - before for first, last in spans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -35,6 +36,9 @@ _MOST_COLUMNS: Final = 5_000
 _READ_SECONDS: Final = 1.0
 """How long a question waits for lines that were not read before."""
 
+_REMOVE_SECONDS: Final = 1.0
+"""How long the folder is removed again at the end."""
+
 
 class Tables:
     """See above.
@@ -42,7 +46,7 @@ class Tables:
     Args:
         store: is read.
         listing: returns the collections of the store, as they were listed last.
-        cache: takes Parquet files of lines; None is a temporary folder.
+        cache: where the temporary folder is made that takes Parquet files of lines; None is that of the system.
     """
 
     def __init__(
@@ -50,9 +54,12 @@ class Tables:
     ) -> None:
         self._store = store
         self.listing = listing
-        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-") if cache is None else None
-        folder = Path(self._own.name if self._own is not None else cache or ".").resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        if cache is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+        # A folder of its own, which only this user can read: another Studio has other rows under the same names, and
+        # rows that are erased in the store must not stay here.
+        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache, ignore_cleanup_errors=True)
+        folder = Path(self._own.name).resolve()
         local = _local_folder(store)
         self.database = Database([folder] if local is None else [folder, local])
         self._parts = PartPieces(store, local, folder)
@@ -67,8 +74,11 @@ class Tables:
         """End the thread, close the database, and remove the temporary folder."""
         self._ahead.close()
         self.database.close()
-        if self._own is not None:
-            self._own.cleanup()
+        self._own.cleanup()
+        end = time.monotonic() + _REMOVE_SECONDS
+        while self._folder.exists() and time.monotonic() < end:  # a question that ends has written a file meanwhile
+            shutil.rmtree(self._folder, ignore_errors=True)
+            time.sleep(_REMOVE_SECONDS / 20)
 
     def roots(self, deployment: str) -> list[str]:
         """The collections of a deployment.

@@ -8,6 +8,9 @@ through the user's browser:
 - By a name of its own that it lets mean 127.0.0.1 (DNS rebinding): without a token only names of this machine are
   answered.
 - By a frame, by a form, by script that is in the data: the content security policy forbids each.
+
+The cookie of the token is sent when a link in a message is opened (`SameSite=Lax`), because such a link is how others
+get to the page. It leads to the page only: a request of `/api/` that another site begins is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import hmac
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -78,8 +81,10 @@ class Access:
                 return failure(
                     403, "expected the address of this machine, such as 127.0.0.1, got another name: open that address"
                 )
-        elif not self._is_known(headers):
-            return self._introduced(scope)
+        else:
+            answer = self._introduced(scope, headers, is_api=is_api)
+            if answer is not None:
+                return answer
         if is_api and headers.get("sec-fetch-site", "none") not in _OWN:
             return failure(403, "expected a request of Studio's own page, got one of another site: open Studio itself")
         return None
@@ -92,19 +97,37 @@ class Access:
         name, value = self._settings.cookie
         return _equal(cookie_parser(headers.get("cookie", "")).get(name, ""), value)
 
-    def _introduced(self, scope: Scope) -> Response:
-        """The answer to a request without a cookie: with the token a redirect that sets it."""
+    def _introduced(self, scope: Scope, headers: Headers, *, is_api: bool) -> Response | None:
+        """The answer to a request without a cookie, and to one with a token in its address; None for all others.
+
+        The page is opened again without the token, also where it is not needed any more: the address of the page is
+        what users send to others.
+        """
+        is_known = self._is_known(headers)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = next((value for name, value in query if name == "token"), None)
-        if given is None or not _equal(given, self._settings.token or ""):
-            return _unknown(is_api=scope["path"].startswith("/api/"), has_token=given is not None)
+        is_right = given is not None and _equal(given, self._settings.token or "")
+        if is_api and given is not None:
+            return failure(400 if is_known else 401, _IN_HEADER)
+        if not (is_known or is_right):
+            return _unknown(is_api=is_api, has_token=given is not None)
+        if given is None:
+            return None
         # A relative path, because a proxy in front may serve Studio below one of its own.
         rest = urlencode([pair for pair in query if pair[0] != "token"])
-        answer = RedirectResponse(f"?{rest}" if rest else "./", status_code=303)
-        name, value = self._settings.cookie
-        answer.set_cookie(name, value, httponly=True, samesite="strict", secure=scope["scheme"] == "https")
+        place = "./" + quote(scope["path"].rpartition("/")[2])
+        answer = RedirectResponse(f"{place}?{rest}" if rest else place, status_code=303)
+        if is_right:
+            name, value = self._settings.cookie
+            answer.set_cookie(name, value, httponly=True, samesite="lax", secure=scope["scheme"] == "https")
         answer.headers["cache-control"] = "no-store"
         return answer
+
+
+_IN_HEADER: Final = (
+    "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send it "
+    "in the header"
+)
 
 
 def _unknown(*, is_api: bool, has_token: bool) -> Response:

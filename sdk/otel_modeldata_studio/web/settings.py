@@ -20,6 +20,10 @@ class WebSettings:
     """How many answers are made at the same time."""
     waiting: int = 64
     """How many requests may wait for their turn."""
+    lost_seconds: float = 5.0
+    """How long a question whose time is over may take to end; then its thread is given up, and another one starts."""
+    lost: int = 32
+    """How many threads may be given up and not end: they wait for a store that does not answer."""
     answer_bytes: int = 4 << 20
     """The largest answer."""
     live_seconds: float = 1.0

@@ -118,3 +118,12 @@ def test_lists_or_objects_that_become_text_are_a_change(
     ((before, *rest),) = found
     assert before.startswith(expected[0])
     assert tuple(rest) == expected[1:]
+
+
+def test_columns_that_become_texts_keep_their_order(tmp_path: Path) -> None:
+    names = list("hgfedcba")
+    write(tmp_path, [line([dict.fromkeys(names, 1)], datatypes="i8*8")])
+    write(tmp_path, [line([dict.fromkeys(names, "x")], number=1, datatypes="s*8")], replica=1)
+    table = reader.open(tmp_path).read(COLLECTION, envelope=False).to_arrow()
+    assert table.column_names == names
+    assert table.to_pylist() == [dict.fromkeys(names, "1"), dict.fromkeys(names, "x")]

@@ -9,6 +9,9 @@ from looked_store import INPUTS, NOW, catalog_of, hour, numbered, wait_until_lis
 from read_lines import write
 
 import otel_modeldata_reader as reader
+from otel_modeldata_reader.blobs.listing import collections_of
+from otel_modeldata_studio.catalog.collection_hours import collection_hours, folders_of
+from otel_modeldata_studio.catalog.hour_counts import HourCounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +80,22 @@ def test_the_last_write_is_that_of_any_blob(tmp_path: Path) -> None:
     write_hours(tmp_path, {3: 1, 2: 1})
     written_at(next((tmp_path / INPUTS / hour(3)).iterdir()), 0.5)
     assert numbers(tmp_path).last_write == NOW.timestamp() - 1800
+
+
+def test_dropped_lines_are_unknown_until_their_manifest_was_read(tmp_path: Path) -> None:
+    write_hours(tmp_path, COUNTS)
+    with reader.open(tmp_path) as store:
+        store.compact(drop_lines=True)
+        found, counts = collections_of(store.objects.walk())[INPUTS], HourCounts(store.objects)
+        folders, now = folders_of(found, {}), int(NOW.timestamp()) * 10**9
+
+        def known() -> tuple[int | None, int | None, bool]:
+            one = collection_hours(found, folders, counts, now_ns=now, line_bytes=None, is_whole=True)
+            return one.events, one.rows, one.is_estimated
+
+        assert known() == (None, None, True)
+        counts.read(folders[0].summaries)
+        assert known() == (None, None, True)
+        for folder in folders:
+            counts.read(folder.summaries)
+        assert known() == (29, 29, False)

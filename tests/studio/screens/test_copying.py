@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from collected_store import collecting
 from command_run import run_command
 from opened_studio import opened_studio, whole
+from shop_store import served_as
 
+from otel_modeldata import Collector
+from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader import ReaderError
 from otel_modeldata_studio.screens import copying, explore
 
@@ -81,3 +87,59 @@ def test_the_command_runs(studio: Studio, capsys: pytest.CaptureFixture[str]) ->
 def test_a_filter_that_lines_cannot_have_is_an_error(studio: Studio) -> None:
     with pytest.raises(ReaderError, match=r"^expected "):
         copying.copy(studio, deployment=BLUE, f='[{"column": "inputs.none", "op": "null"}]')
+
+
+HALF = "half/blue"
+START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Sixty requests of two rows, of which every third has no output, and every second has labels, some twice."""
+    root = tmp_path_factory.mktemp("half")
+    with served_as(HALF), collecting(root) as flush:
+        inputs, outputs, labels = (Collector(name=name) for name in ("model_inputs", "model_outputs", "ground_truth"))
+        for number in range(60):
+            at = int(START.timestamp()) + 60 * number
+            context = BasicCorrelationContext(id=f"h{number}", timestamp=at)
+            inputs.collect(pd.DataFrame({"x": [number, -number], "same": ["a", "b"]}), context)
+            if number % 3:
+                outputs.collect(pd.DataFrame({"y": [number / 60, 0.5], "same": ["c", "d"]}), context)
+            for later in range(number % 4 * (number % 2)):
+                late = BasicCorrelationContext(id=f"h{number}", timestamp=at + 600 + later)
+                labels.collect(pd.DataFrame({"label": [f"{later}", None]}), late)
+        flush()
+    with opened_studio(root) as opened:
+        whole(lambda: explore.volume(opened, deployment=HALF))
+        yield opened
+
+
+@pytest.mark.parametrize("window", [{}, {"since": "2026-11-22T10:30:00Z"}, {"since": "2026-11-23"}])
+@pytest.mark.parametrize(
+    "f",
+    [
+        [],
+        [{"column": "inputs.x", "op": "between", "low": 12, "high": None}],
+        [{"column": "outputs.y", "op": "null"}],
+        [{"column": "outputs.y", "op": "between", "low": 0.3, "high": None}],
+        [{"column": "outputs.same", "op": "in", "values": ["c", None]}],
+        [{"column": "inputs.same", "op": "in", "values": ["b"]}],
+        [{"column": "labels.label", "op": "in", "values": ["2"]}],
+        [{"column": "labels.label", "op": "null"}, {"column": "inputs.x", "op": "not_null"}],
+    ],
+)
+@pytest.mark.parametrize("columns", [(), ("inputs.x", "inputs.same", "outputs.y", "labels.label")])
+def test_rows_without_an_output_or_without_any_row_are_as_the_page_has_them(
+    half: Studio, window: dict[str, str], f: list[dict[str, Any]], columns: tuple[str, ...]
+) -> None:
+    given = {"deployment": HALF, "f": json.dumps(f), "columns": columns} | window
+    shown = ("inputs.x", "inputs.same", "outputs.y", "labels.label")
+    page = whole(lambda: explore.rows(half, limit=500, **(given | {"columns": shown})))
+    names: dict[str, Any] = {}
+    exec(copying.copy(half, **given).python, names)
+    frame = names["rows"]
+    assert sorted(frame["row_id"]) == sorted(one.id for one in page.rows)
+    if columns and len(frame):
+        found = frame.set_index("row_id")[["x", "inputs.same", "y", "label"]].astype(object)
+        expected = {one.id: one.values for one in page.rows}
+        assert {one: row.where(row.notna(), None).tolist() for one, row in found.iterrows()} == expected

@@ -201,7 +201,7 @@ def test_an_id_that_there_is_not_is_an_error(studio: Studio) -> None:
         request(studio, id="nothing")
     with pytest.raises(UnknownNameError, match="expected a deployment of"):
         request(studio, id="nothing", deployment="shop/red")
-    with pytest.raises(ReaderError, match="expected a since like"):
+    with pytest.raises(ReaderError, match="expected a time like"):
         request(studio, id="nothing", at="yesterday")
 
 
@@ -246,6 +246,11 @@ def test_a_compacted_request_is_the_same(studio: Studio, shop_store: Shop, tmp_p
         assert not (root / f"shop/blue/model_inputs/{shop_store.until - timedelta(hours=1):%Y/%m/%d/%H}").exists()
         opened = Studio(store, baseline=shop_store.baseline)
         found = request(opened, id=shop_store.traced)
+        event = json.loads(found.lines[0].text)["id"]
+        for wanted in (f"{shop_store.traced}_0", event, found.trace_id):
+            assert request(opened, id=wanted).values == found.values
+        with pytest.raises(UnknownNameError, match=r"no row in Parquet files and no .* show nothing"):
+            request(opened, id="nothing")
         opened.close()
     first = request(studio, id=shop_store.traced)
     opened_at = "inputs.opened"  # of a dropped line a time is written as Arrow has it

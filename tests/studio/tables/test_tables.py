@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from otel_modeldata_studio.queries.scans import scan
 from otel_modeldata_studio.tables.column import columns_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from otel_modeldata_studio.studio import Studio
 
@@ -93,15 +94,63 @@ def test_erased_rows_are_gone(tmp_path: Path) -> None:
         assert rows_of(studio) == read_rows(tmp_path)
 
 
-def test_a_damaged_parquet_file_is_replaced_by_the_lines(tmp_path: Path) -> None:
+def _zeros(part: Path) -> None:
+    part.write_bytes(b"PAR1" + bytes(part.stat().st_size - 8) + b"PAR1")
+
+
+def _cut(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [_zeros, _cut, Path.unlink])
+def test_a_damaged_parquet_file_is_replaced_by_the_lines(damage: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path, [typed_line(number) for number in range(4)])
     with reader.open(tmp_path) as store:
         store.compact(COLLECTION, older=0)
     (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
-    part.write_bytes(b"PAR1" + bytes(part.stat().st_size - 8) + b"PAR1")
+    whole = part.read_bytes()
+    damage(part)
     with opened_studio(tmp_path) as studio:
         assert rows_of(studio) == read_rows(tmp_path)
         assert len(rows_of(studio)) == 4
+        part.write_bytes(whole)
+        assert len(rows_of(studio)) == 4
+        damage(part)  # while Studio runs
+        assert len(rows_of(studio)) == 4
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    """Some bytes with one other bit."""
+    return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5])
+def test_a_flipped_bit_in_a_page_is_not_shown(share: float, tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(number) for number in range(200)])
+    with reader.open(tmp_path) as store:
+        store.compact(COLLECTION, older=0)
+    (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
+    content = part.read_bytes()
+    part.write_bytes(flipped(content, int(len(content) * share)))
+    expected = read_rows(tmp_path)
+    with opened_studio(tmp_path) as studio:
+        assert rows_of(studio) == expected
+        assert len(expected) == 200
+        assert {path.rpartition("/")[0] for path in paths_of(studio)} == {str(studio.tables._cache.path)}
+
+
+def test_a_whole_part_is_read_where_it_is(tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(number) for number in range(4)])
+    with reader.open(tmp_path) as store:
+        store.compact(COLLECTION, older=0)
+    (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
+    with opened_studio(tmp_path) as studio:
+        assert paths_of(studio) == [str(part.resolve())]
+
+
+def paths_of(studio: Studio) -> list[str]:
+    """The files of all rows."""
+    return [piece.path for piece in studio.tables.pieces(COLLECTION, OPEN, end=float("inf")).pieces]
 
 
 def test_the_database_reads_no_other_files(tmp_path: Path) -> None:
@@ -111,6 +160,17 @@ def test_the_database_reads_no_other_files(tmp_path: Path) -> None:
         for text in (f"SELECT * FROM read_csv('{tmp_path}/secret.csv')", "SELECT * FROM '/etc/passwd'"):
             with pytest.raises(reader.ReaderError, match="expected a query that DuckDB can run"):
                 studio.tables.database.rows(text)
+
+
+def test_an_error_of_the_database_does_not_say_where_its_files_are(tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(1)])
+    with opened_studio(tmp_path) as studio:
+        rows_of(studio)
+        (piece,) = studio.tables.pieces(COLLECTION, OPEN, end=float("inf")).pieces
+        folder, _, name = piece.path.rpartition("/")
+        with pytest.raises(reader.ReaderError, match=name) as caught:
+            studio.tables.database.rows(f"SELECT * FROM '{piece.path}.parquet'")
+    assert folder not in str(caught.value)
 
 
 def test_the_folder_of_the_cache_is_removed_at_the_end(tmp_path: Path) -> None:

@@ -105,20 +105,48 @@ class TestWithToken:
 
     @pytest.mark.parametrize("given", ["another", "", TOKEN[:-1], f"{TOKEN}x", "é"])
     async def test_another_one_is_refused(self, ask: httpx.AsyncClient, given: str) -> None:
-        answer = await ask.get("/api/about", params={"token": given})
+        answer = await ask.get("/", params={"token": given})
         assert answer.status_code == 401
         assert "got another one" in answer.text
         assert (await ask.get("/api/about", headers={"authorization": f"Bearer {given}".encode()})).status_code == 401
 
     async def test_it_becomes_a_cookie_that_does_not_tell_it(self, ask: httpx.AsyncClient) -> None:
         answer = await ask.get("/", params={"token": TOKEN, "x": "1 2"})
-        assert (answer.status_code, answer.headers["location"]) == (303, "?x=1+2")
+        assert (answer.status_code, answer.headers["location"]) == (303, "./?x=1+2")
         cookie = answer.headers["set-cookie"]
         assert TOKEN not in cookie
-        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+        assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
         assert (await ask.get("/")).status_code == 200  # the client keeps cookies
         ask.cookies.clear()
         assert (await ask.get("/")).status_code == 401
+
+    @pytest.mark.parametrize(("path", "place"), [("/", "./"), ("/main.js", "./main.js"), ("/a/b c:d", "./b%20c%3Ad")])
+    async def test_it_does_not_stay_in_the_address(self, ask: httpx.AsyncClient, path: str, place: str) -> None:
+        for expected in (True, False):  # the second time the browser has the cookie
+            assert ("cookie" not in (await ask.get("/")).request.headers) is expected
+            answer = await ask.get(path, params={"token": TOKEN})
+            assert (answer.status_code, answer.headers["location"]) == (303, place)
+        old = await ask.get(path, params={"token": "of a Studio before"})
+        assert (old.status_code, old.headers["location"]) == (303, place)
+        assert "set-cookie" not in old.headers
+
+    async def test_a_program_that_gives_it_in_the_address_learns_of_the_header(self, ask: httpx.AsyncClient) -> None:
+        sentence = (
+            "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send "
+            "it in the header"
+        )
+        assert error_of(await ask.get("/api/about", params={"token": TOKEN})) == (401, sentence)
+        await ask.get("/", params={"token": TOKEN})
+        assert error_of(await ask.get("/api/about", params={"token": TOKEN})) == (400, sentence)
+
+    async def test_with_the_cookie_another_site_still_starts_no_query(self, ask: httpx.AsyncClient) -> None:
+        await ask.get("/", params={"token": TOKEN})
+        answer = await ask.get("/api/about", headers={"sec-fetch-site": "cross-site"})
+        assert error_of(answer) == (
+            403,
+            "expected a request of Studio's own page, got one of another site: open Studio itself",
+        )
+        assert (await ask.get("/", headers={"sec-fetch-site": "cross-site"})).status_code == 200
 
     async def test_a_program_gives_it_in_a_header(self, ask: httpx.AsyncClient) -> None:
         answer = await ask.get("/", headers={"authorization": f"Bearer {TOKEN}"})

@@ -89,8 +89,10 @@ async def test_a_few_run_at_a_time_a_few_wait_and_the_others_are_refused() -> No
     first.interrupt()
     assert await running == "late"
     await asyncio.to_thread(second.began.wait, 60)
-    runs.close()  # it interrupts the second
-    assert await waiting == "late"
+    runs.close()
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await waiting
+    assert await asyncio.to_thread(second.interrupted.wait, 60)
 
 
 async def test_what_waits_for_its_turn_does_not_begin_after_the_browser_has_gone() -> None:
@@ -133,3 +135,88 @@ async def test_loops_in_python_end_too() -> None:
     assert await asyncio.to_thread(ended.wait, 60)
     assert raised == [InterruptedRequest]
     runs.close()
+
+
+class Hanging:
+    """What waits for the operating system: nothing interrupts it."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.let = threading.Event()
+        self.ended = threading.Event()
+
+    def run(self) -> str:
+        self.began.set()
+        assert self.let.wait(60)
+        self.ended.set()
+        return "late"
+
+
+async def test_a_thread_that_does_not_end_is_replaced() -> None:
+    runs = Runs(WebSettings(queries=2, seconds=0.05, lost_seconds=0.05))
+    hanging = [Hanging() for _ in range(5)]
+    for one in hanging:  # more than there are threads
+        while not one.began.is_set():
+            with pytest.raises(TooBusyError, match=r"expected an answer within 0\.05 s, got none"):
+                await runs.make(asking(asyncio.Event()), one.run)
+    assert await answered(runs) == "answer"
+    for one in hanging:
+        one.let.set()
+        assert await asyncio.to_thread(one.ended.wait, 60)
+    assert await answered(runs) == "answer"
+    runs.close()
+
+
+async def answered(runs: Runs) -> str:
+    """The answer of a question that is asked again until a thread is idle."""
+    while True:
+        try:
+            return await runs.make(asking(asyncio.Event()), lambda: "answer")
+        except TooBusyError:
+            await asyncio.sleep(0.01)
+
+
+async def test_threads_that_do_not_end_are_bounded_until_they_end() -> None:
+    runs = Runs(WebSettings(queries=1, seconds=0.05, lost_seconds=0.0, lost=2))
+    hanging = [Hanging(), Hanging()]
+    for one in hanging:
+        while not one.began.is_set():
+            with pytest.raises(TooBusyError):
+                await runs.make(asking(asyncio.Event()), one.run)
+    # The second one may be given up while this one waits for its thread, and then has an answer.
+    await answered(runs)
+    with pytest.raises(TooBusyError) as caught:
+        await runs.make(asking(asyncio.Event()), lambda: "answer")
+    assert str(caught.value) == (
+        "expected a store that can be read, got 2 questions that wait for it since long: look at its disk or network, "
+        "then ask again, or start Studio again"
+    )
+    hanging[0].let.set()
+    assert await answered(runs) == "answer"
+    hanging[1].let.set()
+    runs.close()
+
+
+async def test_what_waits_or_comes_after_the_end_of_the_server_is_not_begun() -> None:
+    runs, first = Runs(WebSettings(queries=1)), Statement()
+    running = asyncio.create_task(runs.make(asking(asyncio.Event()), first.run))
+    await asyncio.to_thread(first.began.wait, 60)
+    waiting = asyncio.create_task(runs.make(asking(asyncio.Event()), Statement().run))
+    await asyncio.sleep(0)
+    runs.close()
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await waiting
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await running
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await runs.make(asking(asyncio.Event()), Statement().run)
+
+
+async def test_what_runs_has_no_answer_after_the_end_of_the_server() -> None:
+    runs, hanging = Runs(WebSettings()), Hanging()
+    running = asyncio.create_task(runs.make(asking(asyncio.Event()), hanging.run))
+    await asyncio.to_thread(hanging.began.wait, 60)
+    runs.close()
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await running
+    hanging.let.set()

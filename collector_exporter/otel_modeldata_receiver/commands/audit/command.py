@@ -184,6 +184,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], arguments: argparse.Namespace) -> Audit:
     from otel_modeldata_reader.auditing import audit as audit_run  # noqa: PLC0415 (see above)
     from otel_modeldata_reader.auditing.records.store_records import StoreRecords  # noqa: PLC0415
+    from otel_modeldata_reader.auditing.summaries.line_decoder import raise_recursion_limit  # noqa: PLC0415
     from otel_modeldata_reader.auditing.summaries.workers import BySize, InProcess, Processes, cores  # noqa: PLC0415
     from otel_modeldata_reader.blobs.store_access import StoreAccess  # noqa: PLC0415
 
@@ -199,6 +200,7 @@ def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], argu
         finally:
             await store.close()
 
+    raise_recursion_limit()
     return asyncio.run(run())
 
 

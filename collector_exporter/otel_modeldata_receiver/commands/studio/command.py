@@ -85,7 +85,8 @@ def complete(parser: argparse.ArgumentParser) -> None:
         "--cache",
         metavar="DIR",
         type=path_argument,
-        help="keep what is decoded of lines here for the next start (default: a temporary folder)",
+        help="put what is decoded of lines here, in a folder that is removed at the end (default: among the "
+        "temporary files of the system)",
     )
     parser.add_argument("--json", action="store_true", help="print the address as JSON")
     parser.set_defaults(run=studio)

@@ -6,6 +6,7 @@ then returns the same text for each of them instead of a new one. That saves a t
 
 from __future__ import annotations
 
+import sys
 from typing import Final, Literal, cast
 
 import msgspec
@@ -13,12 +14,22 @@ import msgspec
 from ..stored_line import StoredLine
 from .shaped_lines import Shapes
 
-__all__ = ["LineDecoder"]
+__all__ = ["LineDecoder", "raise_recursion_limit"]
 
 _LEARNED: Final = ("source", "type", "producer", "agent")
 _MOST_VALUES: Final = 64
 """Of a key; one with more is decoded as text, because its values may be new in each line."""
+_RECURSION_LIMIT: Final = 3_000
 _ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def raise_recursion_limit() -> None:
+    """Let this process read every line that a receiver has written.
+
+    Before Python 3.12 the levels of a value and the calls under way count together, so a process with more of these
+    would call lines unreadable that the receiver has read. For commands and workers: it holds for the whole process.
+    """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
 
 
 class LineDecoder:

@@ -19,7 +19,7 @@ from otel_modeldata_receiver.exceptions import StoreError
 from otel_modeldata_receiver.storage.open_store import open_store
 
 from . import hour_summary
-from .line_decoder import LineDecoder
+from .line_decoder import LineDecoder, raise_recursion_limit
 from .segment_summary import summarize
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ _worker: list[_Worker] = []
 
 def _start(url: str, access: AccessConfig | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    raise_recursion_limit()
     _worker.append(_Worker(open_store(url, access=access), asyncio.new_event_loop(), LineDecoder()))
 
 

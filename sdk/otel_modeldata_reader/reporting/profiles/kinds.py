@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..figures.column import Kind
     from ..measures.bins import Floats
 
-__all__ = ["are_rounded", "category_counts", "is_without_values", "kind_of", "numbers_of"]
+__all__ = ["are_rounded", "category_counts", "is_without_values", "kind_of", "numbers_of", "short_category"]
 
 _TEXT_LENGTH: Final = 200
 """Longer categories are cut, with a part of their digest, so that they stay different."""
@@ -90,7 +90,7 @@ def category_counts(column: Any) -> dict[str, int]:
     counted = pc.value_counts(column.drop_null())
     found: dict[str, int] = {}
     for value, count in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
-        text = _short(value)
+        text = short_category(value)
         found[text] = found.get(text, 0) + count
     return found
 
@@ -105,7 +105,8 @@ def _has_text(data_type: pa.DataType) -> bool:
     return any(check(data_type) for check in checks)
 
 
-def _short(text: str) -> str:
+def short_category(text: str) -> str:
+    """The text by which a category is counted: long ones are cut, with a part of their digest."""
     if len(text) <= _TEXT_LENGTH:
         return text
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]

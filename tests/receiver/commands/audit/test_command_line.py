@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from audited_store import (
     write_event,
     write_report,
 )
+from read_lines import line, write
 
 from otel_modeldata_reader.auditing import producer_report
 from otel_modeldata_reader.auditing.producer_report import ReportSource
@@ -141,3 +143,17 @@ def test_the_help_loads_no_large_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "exit codes:" in done.stdout
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_values_of_as_many_levels_as_a_receiver_takes_are_read_in_each_process(tmp_path: Path, workers: str) -> None:
+    deepest = 980  # of a process without other calls under way, before Python 3.12
+    lines = [
+        line(raw=f'[{{"v":{"[" * levels}{"]" * levels}}}]', number=at, producer="p", producersequence=str(at))
+        for at, levels in enumerate(range(deepest - 80, deepest))
+    ]
+    write(tmp_path, lines)
+    command = [sys.executable, "-m", "otel_modeldata_receiver", "audit", str(tmp_path), "--running", "--json"]
+    done = subprocess.run([*command, "--workers", workers], check=True, capture_output=True, timeout=120)
+    (found,) = json.loads(done.stdout)["reconciliations"]
+    assert (found["stored"], found["missing"]) == (80, 0)
