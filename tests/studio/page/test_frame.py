@@ -66,18 +66,18 @@ def test_dark_or_light_is_chosen_and_kept(shop_studio: StudioProcess, open_page:
     watched.settle(COLLECTIONS)
     page = watched.page
 
-    def background() -> str:
-        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    def has_background(color: str) -> None:
+        expect(page.locator("body")).to_have_css("background-color", color)
 
-    assert background() == "rgb(255, 255, 255)"
+    has_background("rgb(255, 255, 255)")
     page.keyboard.press("t")
-    assert background() == "rgb(15, 20, 27)"
+    has_background("rgb(15, 20, 27)")
     assert "theme=dark" in page.url
     page.goto(shop_studio.at("health"))
     page.reload()
-    assert background() == "rgb(15, 20, 27)"
+    has_background("rgb(15, 20, 27)")
     page.get_by_role("button", name="Dark or light").click()
-    assert background() == "rgb(255, 255, 255)"
+    has_background("rgb(255, 255, 255)")
     watched.settle("main")
 
 
