@@ -77,3 +77,13 @@ def test_a_folder_whose_parquet_files_cannot_be_read_is_said(tmp_path: Path) -> 
         "see audit"
     )
     assert (receipt.rows, receipt.problems) == (0, (problem,))
+
+
+def test_a_damaged_parquet_file_whose_lines_are_there_stops_no_erasure(tmp_path: Path) -> None:
+    compacted(tmp_path, PERSON)
+    (file,) = tmp_path.glob("_parquet/**/part-*.parquet")
+    file.write_bytes(file.read_bytes()[:-9])
+    receipt = reader.open(tmp_path).erase(COLLECTION, where=f"who = '{PERSON}'", dry_run=False)
+    assert (receipt.rows, len(receipt.problems)) == (1, 1)
+    assert list(tmp_path.glob("_parquet/**/*.parquet")) == []  # the next compaction makes it of the lines
+    assert reader.open(tmp_path).read(COLLECTION).to_pandas()["who"].tolist() == ALL

@@ -20,9 +20,11 @@ from ...blobs.checksum import BlobChecksum
 from ...blobs.compacted_name import compacted_name, manifest_name
 from ...blobs.listing import hours_of
 from ...compacted.manifest import LineCounts, encode_manifest
+from ...compacted.part_file import DamagedPartError
 from ...compacting.folder_compaction import publish
 from ...compacting.part_writer import PartWriter
 from ...compacting.row_group_tables import GroupTable
+from ...exceptions import ReaderError
 from ...lines.erased_rows import ranges_of, ranges_text, united
 from ...rows.stored_columns import DATA, EVENT, stored_names
 from ...window import held
@@ -76,12 +78,17 @@ class CompactedEraser:
         self._in_rows = selection.in_rows(root)
 
     def has_chosen(self, manifest: Manifest) -> bool:
-        """Whether a file of a folder has chosen rows, also those whose lines are there.
+        """Whether a file of a folder has chosen rows, also those whose lines are there, or may have some.
 
         Raises:
-            ReaderError: a file is damaged, or the store cannot be read.
+            ReaderError: a file is damaged that has the only copy of rows, or the store cannot be read.
         """
-        return any(self._kept(group).changes for group in row_groups(self._store, manifest, every=True))
+        try:
+            return any(self._kept(group).changes for group in row_groups(self._store, manifest, every=True))
+        except DamagedPartError as error:
+            if dropped_blobs(manifest):
+                raise ReaderError(f"{error} Restore it from a backup, and erase again") from None
+            return True  # nobody knows, and the lines have everything
 
     def mentions(self, manifest: Manifest) -> int:
         """How many rows whose lines are dropped have a chosen id as a value of any column, and stay.

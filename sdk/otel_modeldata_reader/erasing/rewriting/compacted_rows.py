@@ -122,7 +122,10 @@ def row_groups(store: StoreAccess, manifest: Manifest, *, every: bool = False) -
         DamagedPartError: a file is not what the manifest says.
         StoreUnavailableError: a file cannot be read.
     """
-    dropped = pa.array(sorted(dropped_blobs(manifest)), pa.string())
+    names = dropped_blobs(manifest)
+    if not names and not every:
+        return
+    dropped = pa.array(sorted(names), pa.string())
     files: dict[str, PartFile] = {}
     for part, number in manifest.groups():
         file = files.get(part.name) or files.setdefault(part.name, PartFile.opened(store, manifest, part))
