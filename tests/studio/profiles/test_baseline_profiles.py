@@ -124,7 +124,7 @@ def test_a_relative_window_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_file_that_was_written_again_is_read_again(tmp_path: Path) -> None:
     write_all(tmp_path / "store")
     path = tmp_path / "training.csv"
-    with opened_studio(tmp_path / "store") as studio:
+    with opened_studio(tmp_path / "store", baseline=str(path)) as studio:
         for count in (40, 70):
             pd.DataFrame({"age": range(count)}).to_csv(path)
             assert outline(whole(lambda: facets(studio, str(path)))) == count
