@@ -30,7 +30,7 @@ def iso(nanoseconds: int) -> str:
 def edge_of_seconds(seconds: float, unit: str, *, is_closed: bool = False) -> str:
     """The edge of a bin as text, so that the moments on either side of it are those that the float has on either side.
 
-    A float of seconds has no nanoseconds: several moments are the same float. Of these a whole second is taken.
+    A float of seconds has no nanoseconds: several moments are the same float.
 
     Args:
         seconds: since the epoch.
@@ -40,9 +40,7 @@ def edge_of_seconds(seconds: float, unit: str, *, is_closed: bool = False) -> st
     parts = _PER_SECOND[unit]
     first = _first(seconds, parts)
     last = max(first, _first(math.nextafter(seconds, math.inf), parts) - 1)
-    whole = -(-first // parts) * parts
-    found = whole if whole <= last else last if is_closed else first
-    return iso(found * (_NANOSECONDS // parts))
+    return iso((last if is_closed else first) * (_NANOSECONDS // parts))
 
 
 def unit_of(type_: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -28,12 +29,20 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: StudioApp) -> None:
         super().__init__(config)
         self._app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by the event loop, before the first request."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """Called by the handler of the signal, which is not raised again: what is open must be closed after this."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
-        self._app.end_streams()
+        # Not here: the handler runs between two instructions of the event loop, which may hold a lock that this needs.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._app.end_streams)
 
 
 def serve(app: StudioApp, listening: socket.socket) -> None:

@@ -36,7 +36,7 @@ def places(root: Path, row: dict[str, Any], baseline: str = BASELINE) -> dict[st
     known = {"text": "other", "big": 1, "unsigned": 1, "flag": True}
     write(root, [line([known], number=98, **moment), line([row], number=99, **moment)], hour="2026/11/22/12")
     with opened_studio(root, baseline=baseline) as studio:
-        found = request(studio, id="request-99_0")
+        found = request(studio, id="request-99_0", baseline=baseline)
     return {one.column.partition(".")[2]: one.place for one in found.values}
 
 
