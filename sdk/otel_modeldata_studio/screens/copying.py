@@ -48,6 +48,8 @@ def copy(  # noqa: PLR0913 (most are keywords)
     window = {name: value for name, value in (("since", since), ("until", until)) if value}
     arguments = "".join(f", {name}={value!r}" for name, value in window.items())
     options = "".join(f" --{name}={shlex.quote(value)}" for name, value in window.items())
+    # A statement has no window: `query` takes it beside the statement.
+    note = f"-- of the window:{options}\n" if window else ""
     return CopyAnswer(
         python=(
             "import otel_modeldata_reader as reader\n\n"
@@ -55,7 +57,7 @@ def copy(  # noqa: PLR0913 (most are keywords)
             f"sql = {_python_text(sql)}\n"
             f"rows = store.query(sql{arguments}).to_pandas()\n"
         ),
-        sql=f"{sql}\n",
+        sql=f"{note}{sql}\n",
         command=f"otel-modeldata query {shlex.quote(sql)} --store {shlex.quote(url)}{options}",
     )
 

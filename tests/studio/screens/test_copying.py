@@ -68,6 +68,7 @@ def test_the_lines_have_the_rows_of_the_page(studio: Studio, shop_store: Shop, s
     assert sorted(names["rows"]["row_id"]) == sorted(expected)
     assert names["rows"]["time"].is_monotonic_decreasing
     assert sorted(studio.store.query(copied.sql, given["since"]).to_pandas()["row_id"]) == sorted(expected)
+    assert copied.sql.startswith(f"-- of the window: --since={given['since']}\n")
     for column in state.get("columns", ()):
         assert column.partition(".")[2] in names["rows"].columns
 
