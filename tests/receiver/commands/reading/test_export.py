@@ -117,7 +117,7 @@ def test_a_file_that_is_there_and_two_formats_are_code_2(
 @pytest.mark.slow
 def test_an_interrupted_export_leaves_nothing(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    write(store, [line([{"a": number}] * 50, number=number) for number in range(4_000)])
+    write(store, [line([{"a": number}] * 50, number=number) for number in range(20_000)])
     out = tmp_path / "out"
     out.mkdir()
     command = [sys.executable, "-m", "otel_modeldata_receiver", "export", COLLECTION, "--store", str(store)]
