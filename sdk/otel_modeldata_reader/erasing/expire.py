@@ -220,7 +220,7 @@ class _Expiry:
     def _read_manifests(self) -> list[tuple[Manifest, ErasedCounts]]:
         """The manifests of the folders that go, and what their Parquet files have.
 
-        A folder of which these cannot be read stays as it is: nobody could say later what is gone.
+        A folder of which these cannot be read stays as it is: it is not known what would be gone.
         """
         found = []
         for root, collection in collections_in_scope(self._objects, "").items():

@@ -88,7 +88,7 @@ class CompactedEraser:
         except DamagedPartError as error:
             if dropped_blobs(manifest):
                 raise ReaderError(f"{error} Restore it from a backup, and erase again") from None
-            return True  # nobody knows, and the lines have everything
+            return True  # it is not known, and the lines have everything
 
     def mentions(self, manifest: Manifest) -> int:
         """How many rows whose lines are dropped have a chosen id as a value of any column, and stay.
