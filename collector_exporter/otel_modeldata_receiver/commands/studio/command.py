@@ -107,6 +107,7 @@ def studio(arguments: argparse.Namespace) -> None:
         from otel_modeldata_studio.web.server import serve  # noqa: PLC0415 (likewise)
         from otel_modeldata_studio.web.settings import WebSettings  # noqa: PLC0415 (likewise)
 
+        list(store.objects.folders_of([""]))  # a store that cannot be read is an error now, not on the page
         app = studio_app(shown, WebSettings(token=token))
         listening = bound(address)
         with closing(listening):

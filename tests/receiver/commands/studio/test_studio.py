@@ -204,3 +204,12 @@ def test_without_the_files_of_the_page_it_says_what_to_run(
         "expected the files of Studio's page, got no preact.js: run python -m otel_modeldata_studio.vendoring"
         in " ".join(err.split())
     )
+
+
+def test_a_store_that_is_not_there_is_an_error_before_it_listens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "misspelled"
+    code, out, err = studio(capsys, missing)
+    assert (code, out) == (3, "")
+    assert err == f"otel-modeldata: expected a folder of blobs, got none at '{missing}': correct its path\n"
