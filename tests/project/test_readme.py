@@ -46,7 +46,7 @@ def test_the_python_example_runs_and_collects_joined_inputs_and_outputs() -> Non
     assert inputs.correlation_id == outputs.correlation_id
 
 
-def test_the_fastapi_example_collects_the_frame_the_request_and_the_response() -> None:
+def test_the_fastapi_example_collects_the_frames_the_request_and_the_response() -> None:
     body = b'[{"age": 41}]'
     sent: list[dict[str, Any]] = []
 
@@ -76,8 +76,9 @@ def test_the_fastapi_example_collects_the_frame_the_request_and_the_response() -
     answer = b"".join(message.get("body", b"") for message in sent)
     assert json.loads(answer) == {"score": [0.83]}
     by_collection = {event.collection: event for event in captured.events}
-    assert by_collection.keys() == {"model_inputs", "request", "response"}
+    assert by_collection.keys() == {"model_inputs", "model_outputs", "request", "response"}
     assert by_collection["model_inputs"].rows == [{"age": 41}]
+    assert by_collection["model_outputs"].rows == [{"score": 0.83}]
     assert by_collection["request"].payload == body.decode()
     assert len({event.correlation_id for event in by_collection.values()}) == 1
 

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     _prepare_output()
-    parsed = _parser(words).parse_args(words)
+    parsed = _parsed(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
     from .log_output import end_with  # noqa: PLC0415
@@ -82,6 +82,19 @@ def _run(words: Sequence[str]) -> int:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
     return EXIT_OK
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments of the command; a wrong one is an error of the command, not of `otel-modeldata`."""
+    parsed, unknown = _parser(words).parse_known_args(words)
+    if unknown:
+        from difflib import get_close_matches  # noqa: PLC0415 (only for errors)
+
+        command: argparse.ArgumentParser = parsed.parser
+        options = command._option_string_actions  # noqa: SLF001 (argparse has them nowhere else)
+        near = get_close_matches(unknown[0].partition("=")[0], options, 1, 0.65)
+        command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean {near[0]}?" if near else ""))
+    return parsed
 
 
 def _prepare_output() -> None:
@@ -142,6 +155,7 @@ def _parser(words: Container[str] = _COMMANDS) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module, about) in _COMMANDS.items():
         command = commands.add_parser(name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command.set_defaults(parser=command)
         if name in words:
             import_module(module, __package__).complete(command)
     return parser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import logging
 import os
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.memory_hint import keep_freed_memory
 
-from .. import telemetry
 from ..config import receiver as configuration
 from ..config.unused_secret import unused_secret
 from ..hangup import ignore_hangup
@@ -163,11 +161,12 @@ def receive(arguments: argparse.Namespace) -> None:
         if find_spec("aiohttp") is None:  # imported by some listeners only; a missing extra is known at every start
             raise ModuleNotFoundError(name="aiohttp")
         from ..reloading import ConfigFile  # noqa: PLC0415
-        from ..server import run  # noqa: PLC0415 (gRPC, the store's client: only this command needs them)
+        from ..server import run  # noqa: PLC0415 (gRPC, the store's client: no help needs them)
+        from ..telemetry import start_metrics  # noqa: PLC0415
     except ImportError as error:
         raise missing_package(error, "receiver") from None
     keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
-    exported = telemetry.start_metrics(config.instance, prometheus=config.admin_listen is not None)
+    exported = start_metrics(config.instance, prometheus=config.admin_listen is not None)
 
     file = ConfigFile(
         path=arguments.config,
@@ -193,6 +192,8 @@ def _run_loop(main: Coroutine[object, object, None]) -> None:
     try:
         import uvloop  # noqa: PLC0415 (no wheel for Windows)
     except ImportError:
+        import asyncio  # noqa: PLC0415 (slow to import, and no help needs it)
+
         asyncio.run(main)
     else:
         uvloop.run(main)

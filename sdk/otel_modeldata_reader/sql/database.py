@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -14,14 +15,30 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MEMORY_LIMIT", "locked_database", "sentence"]
+__all__ = ["MEMORY_LIMIT", "check_duckdb", "locked_database", "sentence"]
 
 MEMORY_LIMIT: Final = "1GB"
 """What DuckDB may keep in memory; beyond it writes temporary files."""
 _OLDEST: Final = (2, 0)
 """Releases before cut the nanoseconds of times with a zone."""
+_OLDEST_PYTHON: Final = (3, 11)
+"""For which there is such a release."""
 _KIND: Final = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 _MOST: Final = 300
+
+
+def check_duckdb() -> None:
+    """Check that DuckDB is there, in a release that keeps every value.
+
+    Raises:
+        ReaderError: it is not installed, or is too old.
+    """
+    try:
+        import duckdb  # noqa: PLC0415 (slow to import)
+    except ImportError:
+        raise ReaderError("expected DuckDB, got no such package: pip install 'otel-modeldata[read]'") from None
+    if tuple(map(int, re.findall(r"\d+", duckdb.__version__)[:2])) < _OLDEST:
+        raise ReaderError(f"expected DuckDB 2.0 or later, got {duckdb.__version__}: {_cure()}")
 
 
 @contextmanager
@@ -31,12 +48,9 @@ def locked_database() -> Iterator[DuckDBPyConnection]:
     Raises:
         ReaderError: DuckDB is not installed, or is too old.
     """
-    try:
-        import duckdb  # noqa: PLC0415 (slow to import)
-    except ImportError:
-        raise ReaderError("expected DuckDB, got no such package: pip install 'otel-modeldata[read]'") from None
-    if tuple(map(int, re.findall(r"\d+", duckdb.__version__)[:2])) < _OLDEST:
-        raise ReaderError(f"expected DuckDB 2.0 or later, got {duckdb.__version__}: pip install --upgrade duckdb")
+    check_duckdb()
+    import duckdb  # noqa: PLC0415 (slow to import)
+
     with TemporaryDirectory(prefix="otel-modeldata-sql-") as folder:
         connection = duckdb.connect(
             config={
@@ -55,6 +69,12 @@ def locked_database() -> Iterator[DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def _cure() -> str:
+    if sys.version_info < _OLDEST_PYTHON:
+        return f"it needs Python 3.11, and this is {sys.version_info.major}.{sys.version_info.minor}"
+    return "pip install --upgrade duckdb"
 
 
 def sentence(error: Exception) -> str:

@@ -31,7 +31,10 @@ def plain_batch(batch: pa.RecordBatch, *, nested: bool) -> pa.RecordBatch:
 
 
 def json_rows(batch: pa.RecordBatch) -> bytes:
-    """The rows as JSON, one object a line. What is no number (NaN) is null; a decimal is a text with all its digits."""
+    """The rows as JSON, one object a line. What is no number (NaN) is null; a decimal is a text with all its digits.
+
+    Whole decimals, such as the sum of integers in SQL, are numbers where 64 bits hold all of the batch.
+    """
     plain = plain_batch(batch, nested=True)
     columns = [_values(column) for column in plain.columns]
     if not columns:
@@ -60,9 +63,18 @@ def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of ki
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         texts = [None if value is None else base64.b64encode(value).decode() for value in column.to_pylist()]
         return pa.array(texts, pa.string())
+    if pa.types.is_decimal(kind) and kind.scale == 0:
+        return _whole_numbers(column)
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return column.cast(pa.string())
     return short_floats(column) if nested else column  # CSV has the shortest text of its own
+
+
+def _whole_numbers(column: Any) -> Any:
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:  # one is beyond 64 bits
+        return column.cast(pa.string())
 
 
 def _values(column: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -126,3 +127,14 @@ def test_unions_and_nested_intervals_are_texts_in_files(tmp_path: Path) -> None:
         "union": ["1", "y"],
         "spans": [["MonthDayNano(months=1, days=0, nanoseconds=0)"], None],
     }
+
+
+def test_whole_decimals_are_numbers_where_64_bits_hold_them() -> None:
+    whole, far = pa.array([7, None, -(2**63)], pa.decimal128(38, 0)), pa.array([1, 2**63, 3], pa.decimal128(38, 0))
+    cents = pa.array([Decimal("1.50"), None, Decimal("-0.01")], pa.decimal128(9, 2))
+    batch = pa.RecordBatch.from_arrays([whole, far, cents], names=["whole", "far", "cents"])
+    assert [json.loads(line) for line in json_rows(batch).splitlines()] == [
+        {"whole": 7, "far": "1", "cents": "1.50"},
+        {"whole": None, "far": "9223372036854775808", "cents": None},
+        {"whole": -(2**63), "far": "3", "cents": "-0.01"},
+    ]

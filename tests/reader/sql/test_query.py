@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from read_lines import line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import ReaderError, UnknownNameError, WindowError
+from otel_modeldata_reader.sql import database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,3 +274,18 @@ def test_a_nested_time_that_python_does_not_have_is_one_sentence(tmp_path: Path)
     query = reader.open(tmp_path).query("SELECT [DATE '99999-01-01'] AS days")
     with pytest.raises(ReaderError, match=r"years 1 to 9999 in lists .*: call to_arrow\(\)"):
         query.to_pandas()
+
+
+@pytest.mark.parametrize(
+    ("python", "cure"),
+    [((3, 10, 13), "it needs Python 3.11, and this is 3.10"), ((3, 12, 0), "pip install --upgrade duckdb")],
+)
+def test_an_old_duckdb_is_refused_with_what_helps(
+    monkeypatch: pytest.MonkeyPatch, python: tuple[int, ...], cure: str
+) -> None:
+    version = namedtuple("version", ["major", "minor", "micro"])(*python)  # noqa: PYI024
+    monkeypatch.setattr("sys.version_info", version)
+    monkeypatch.setattr("duckdb.__version__", "1.5.6")
+    with pytest.raises(ReaderError) as caught:
+        database.check_duckdb()
+    assert str(caught.value) == f"expected DuckDB 2.0 or later, got 1.5.6: {cure}"

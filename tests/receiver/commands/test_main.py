@@ -405,3 +405,21 @@ def test_a_wrong_command_line_has_code_2(arguments: list[str], capsys: pytest.Ca
         main.main(arguments)
     assert caught.value.code == 2
     assert "usage: otel-modeldata" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["ls", "--nope"], "otel-modeldata ls: error: unrecognized arguments: --nope"),
+        (["demo", "--requets", "5"], "unrecognized arguments: --requets 5: did you mean --requests?"),
+        (["query", "select 1", "a", "b"], "otel-modeldata query: error: unrecognized arguments: a b"),
+    ],
+)
+def test_a_wrong_option_is_an_error_of_its_command(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main.main(arguments)
+    err = capsys.readouterr().err
+    assert err.startswith(f"usage: otel-modeldata {arguments[0]} ")
+    assert err.endswith(f"{expected}\n")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import re
 import sys
@@ -19,7 +18,6 @@ from otel_modeldata import semconv
 
 from ...config import receiver as configuration
 from ...exceptions import ConfigError, StoreCheckError
-from ...storage.open_store import open_store
 from ..missing_package import missing_package
 from ..store_argument import add_store, chosen_store, path_argument, with_origin
 
@@ -182,11 +180,15 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], arguments: argparse.Namespace) -> Audit:
+    import asyncio  # noqa: PLC0415 (slow to import, and no help needs it)
+
     from otel_modeldata_reader.auditing import audit as audit_run  # noqa: PLC0415 (see above)
     from otel_modeldata_reader.auditing.records.store_records import StoreRecords  # noqa: PLC0415
     from otel_modeldata_reader.auditing.summaries.line_decoder import raise_recursion_limit  # noqa: PLC0415
     from otel_modeldata_reader.auditing.summaries.workers import BySize, InProcess, Processes, cores  # noqa: PLC0415
     from otel_modeldata_reader.blobs.store_access import StoreAccess  # noqa: PLC0415
+
+    from ...storage.open_store import open_store  # noqa: PLC0415
 
     async def run() -> Audit:
         store = open_store(url)
