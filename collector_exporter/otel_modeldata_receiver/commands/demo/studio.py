@@ -14,7 +14,7 @@ from .flights import DAY
 if TYPE_CHECKING:
     from .child_processes import ChildProcesses
 
-__all__ = ["StudioProcess", "open_browser"]
+__all__ = ["StudioProcess", "has_display", "live_rows", "open_browser"]
 
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
 
@@ -49,10 +49,24 @@ class StudioProcess:
         self._process.popen.wait()
 
 
+def live_rows(url: str, deployment: str) -> str:
+    """The address of the rows of a deployment as they come.
+
+    Args:
+        url: of Studio.
+        deployment: `endpoint/deployment`.
+    """
+    return f"{url}#/explore/{deployment}?live=1"
+
+
+def has_display() -> bool:
+    """Whether a browser can be seen."""
+    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
+
+
 def open_browser(url: str) -> bool:
     """Open the browser if there is a display; return whether one was opened."""
-    is_seen = sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
     try:
-        return is_seen and webbrowser.open(url)
+        return has_display() and webbrowser.open(url)
     except webbrowser.Error:
         return False
