@@ -1,5 +1,8 @@
 """Charts as inline SVG, made of shares and counts; their labels are HTML beside them, to be read on a phone.
 
+The distributions of columns are drawn as Studio draws them (`page/charts/histogram_pair.js` there): a figure that both
+show has the same chart.
+
 A page forbids inline styles, so every measure is an attribute and every color a class of the style sheet.
 """
 
@@ -16,10 +19,12 @@ if TYPE_CHECKING:
     from ..figures.column import CategoryCount, ColumnFigures, Histogram
     from ..figures.report import Latency, Measure, Traffic
 
-__all__ = ["category_bars", "column_histogram", "interval_line", "latency_bars", "volume_bars"]
+__all__ = ["category_bars", "column_histogram", "interval_line", "latency_bars", "share_bar", "volume_bars"]
 
 _WIDE: Final = 1000
 _MOST_BARS: Final = 400
+_MIDDLE_BINS: Final = 6
+"""From so many bins on the edge in the middle is named."""
 
 
 def volume_bars(traffic: Traffic) -> str:
@@ -54,19 +59,28 @@ def column_histogram(column: ColumnFigures, histogram: Histogram) -> str:
     most = max([*of_window, *of_baseline, 1e-9])
     bins, height = len(of_window), 90
     width = _WIDE / bins
-    parts = []
+    parts = [f'<line class="rule" x1="0" x2="{_WIDE}" y1="{height}" y2="{height}"/>']
     if of_baseline:
         parts.append(f'<path class="outline" d="{_steps(of_baseline, most, height)}"/>')
     for at, name in enumerate(_bin_names(histogram.edges, text)):
         tall = of_window[at] / most * height
-        title = f"{name}: {percent(of_window[at])}"
+        title = f"{name}: {count(histogram.window[at])} rows, {percent(of_window[at])}"
         title += f", baseline {percent(of_baseline[at])}" if of_baseline else ""
         parts.append(
-            f'<rect class="{"faint" if of_baseline else "window"}" x="{at * width + width * 0.12:.1f}" '
-            f'y="{height - tall:.1f}" width="{width * 0.76:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
+            f'<rect class="{"faint" if of_baseline else "window"}" x="{at * width + width * 0.08:.1f}" '
+            f'y="{height - tall:.1f}" width="{width * 0.84:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
         )
-    ends = (f"&lt; {text(histogram.edges[0])}", "", f"&ge; {text(histogram.edges[-1])}")
+    middle = text(histogram.edges[bins // 2 - 1]) if bins >= _MIDDLE_BINS and bins % 2 == 0 else ""
+    ends = (f"&lt; {text(histogram.edges[0])}", middle, f"&ge; {text(histogram.edges[-1])}")
     return _figure(_svg("".join(parts), height), f"distribution of {shown(column.name)}", ends)
+
+
+def share_bar(share: float, label: str) -> str:
+    """A share as the filled part of a bar."""
+    return (
+        f'<svg class="share" height="10" role="img" aria-label="{label}"><rect class="track" width="100%" height="10" '
+        f'rx="3"/><rect class="window" width="{share * 100:.1f}%" height="10" rx="3"/></svg>'
+    )
 
 
 def category_bars(categories: Iterable[CategoryCount], new: frozenset[str], *, has_baseline: bool) -> str:
@@ -108,7 +122,7 @@ def interval_line(measure: Measure, low: float, high: float) -> str:
 def _bars(bars: Sequence[tuple[int, str]], height: int, style: str) -> str:
     most = max([one for one, _ in bars] + [1])
     width = _WIDE / len(bars)
-    gap = 0.12 if len(bars) < 200 else 0.0
+    gap = 0.04 if len(bars) < 200 else 0.0
     parts = [f'<line class="rule" x1="0" x2="{_WIDE}" y1="{height}" y2="{height}"/>']
     for at, (value, title) in enumerate(bars):
         tall = value / most * height
