@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from receiver_process import wait_until
 from recording_backend import RecordingBackend
 
 import otel_modeldata_reader as reader
@@ -323,12 +324,20 @@ class Terminal:
         return bool(new)
 
 
-def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path) -> None:
-    terminal = Terminal("--store", str(tmp_path / "store"), "--requests", "5", TMPDIR=str(tmp_path))
+def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("browser")
+    browser = folder / "browser"
+    browser.write_text(f"#!/bin/sh\necho \"$1\" >> '{folder}/opened'\n")
+    browser.chmod(0o755)
+    variables = {"TMPDIR": str(tmp_path), "DISPLAY": ":0", "BROWSER": str(browser)}
+    terminal = Terminal("--store", str(tmp_path / "store"), "--requests", "5", **variables)
     terminal.read_until("Ctrl-C ends it")
     (address,) = re.findall(r"Studio is at (http://127\.0\.0\.1:\d+/), Ctrl-C ends it", terminal.screen)
     with urllib.request.urlopen(address, timeout=DEADLINE_SECONDS) as answer:
         assert answer.headers["Content-Type"].startswith("text/html")
+    opened = folder / "opened"
+    wait_until(lambda: opened.exists() and opened.read_text().endswith("\n"))
+    assert opened.read_text() == f"{address}#/explore/flights/blue?since=-24h&live=1\n"
     assert terminal.interrupt() == 0
     assert "Traceback" not in terminal.screen
     assert processes_of(tmp_path) == []

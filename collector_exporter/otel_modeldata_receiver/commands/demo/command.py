@@ -40,6 +40,11 @@ examples:
 
 Studio runs until Ctrl-C if stdout is a terminal; else it is not started.
 
+The events are those of flights/blue. If the store has that deployment already,
+this run is flights/green, then flights/run3 and so on. The final report of the
+service, which audit --report compares with the store, is kept in a folder
+beside a local store, such as ./modeldata-reports.
+
 environment:
   AZURE_STORAGE_CONNECTION_STRING
       account of an az:// store
@@ -51,12 +56,11 @@ environment:
       sent to the receiver, which stores them beside the events
 
 exit codes:
-  0  accepted = stored, and the ids, traces and values are those that were sent
-  1  something is missing, or a process of the demo failed: one sentence says
-     what
-  2  wrong command line or configuration
-  3  the store cannot be used
-130  Ctrl-C before the end
+  0    accepted = stored, and ids, traces and values are those that were sent
+  1    something is missing, or a process of the demo failed
+  2    wrong command line or configuration
+  3    the store cannot be used
+  130  Ctrl-C before the end
 """
 _NEEDED: Final = ("fastapi", "grpc_health", "opentelemetry.instrumentation.fastapi", "rich", "sklearn", "uvicorn")
 """Packages of the extra, most of which only other processes import."""

@@ -174,6 +174,7 @@ class Demo:
             tell: called with its address before.
         """
         if self._studio is not None and self._url is not None:
+            self._open_studio()
             tell(self._url)
             with suppress(KeyboardInterrupt):
                 self._studio.wait()
@@ -182,12 +183,12 @@ class Demo:
         if self._studio is not None:
             self._begin("studio", "starts")
             self._url = self._studio.url()
-            when = "in your browser as soon as it has rows" if has_display() else "(no browser here)"
+            when = "opens when it has rows" if has_display() else "(no browser here)"
             self._end("studio", self._studio.why_not() if self._url is None else f"{self._url} {when}")
 
     def _open_studio(self) -> None:
-        """Open the rows as they come, once, as soon as each collection has some."""
-        if self._url is not None and not self._is_opened and self._watch.is_complete:
+        """Open the rows as they come, once."""
+        if self._url is not None and not self._is_opened:
             self._is_opened = True
             open_browser(live_rows(self._url, self.deployment))
 
@@ -200,7 +201,6 @@ class Demo:
         for number in range(1, total + 1):
             traffic.send_next()
             self._show(traffic)
-            self._open_studio()
             if not killed and number >= total * _KILLED_AT:
                 receiver.kill()
                 killed, self._killed_after = time.monotonic(), number
@@ -241,6 +241,8 @@ class Demo:
             labels=traffic.labels,
         )
         self._view(self._progress)
+        if self._watch.is_complete:
+            self._open_studio()
 
 
 class _Traffic:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 import webbrowser
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +58,7 @@ def live_rows(url: str, deployment: str) -> str:
         url: of Studio.
         deployment: `endpoint/deployment`.
     """
-    return f"{url}#/explore/{deployment}?live=1"
+    return f"{url}#/explore/{deployment}?since=-24h&live=1"
 
 
 def has_display() -> bool:
@@ -64,9 +66,12 @@ def has_display() -> bool:
     return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
 
 
-def open_browser(url: str) -> bool:
-    """Open the browser if there is a display; return whether one was opened."""
-    try:
-        return has_display() and webbrowser.open(url)
-    except webbrowser.Error:
-        return False
+def open_browser(url: str) -> None:
+    """Open the browser if there is a display, in a thread: some are slow to start, and some end only when closed."""
+    if has_display():
+        threading.Thread(target=_open, args=(url,), name="otel-modeldata-demo-browser", daemon=True).start()
+
+
+def _open(url: str) -> None:
+    with contextlib.suppress(webbrowser.Error, OSError):  # the address is in the terminal, too
+        webbrowser.open(url)
