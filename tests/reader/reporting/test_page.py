@@ -79,8 +79,12 @@ def test_a_bar_names_its_rows_and_both_shares_as_studio_does(deployment: Deploym
         deployment.request(FIRST + timedelta(minutes=number), model_inputs=[row])
         deployment.request(FIRST.replace(day=17) + timedelta(minutes=number), model_inputs=[row])
     found = outline(deployment.open().report("shop/blue", *WINDOW, baseline=BASELINE).to_html())
-    named = [text for text in found.texts if re.fullmatch(r".*: \d+ rows, .* %, baseline .* %", text)]
+    named = [text for text in found.texts if re.fullmatch(r".*: \d+ rows?, .* %, baseline .* %", text)]
     assert sum(int(text.split(": ")[1].split(" ")[0]) for text in named) == 40
+    at = found.texts.index("below 0")
+    assert found.texts[at : at + 3] == ["below 0", "3.500", "7.000 and above"]
+    assert named[0] == "below 0: 0 rows, 0 %, baseline 0 %"
+    assert named[1] == "0 to 0.5000: 5 rows, 12.5 %, baseline 12.5 %"
     assert found.tags.count("path") == 1  # the baseline of the only histogram
 
 

@@ -61,6 +61,8 @@ ul.findings li {{
 .chart {{ margin: .6rem 0 0; }}
 .chart svg {{ display: block; width: 100%; overflow: visible; }}
 .ends {{ display: flex; justify-content: space-between; gap: 1rem; color: var(--soft); font-size: .8rem; }}
+.ends span:nth-child(2) {{ text-align: center; }}
+.ends span:last-child {{ text-align: right; }}
 {CHART}.figures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(6.4rem, 1fr)); gap: .25rem .8rem;
   margin: .6rem 0 0; font-size: .87rem; }}
 .figures div {{ min-width: 0; }}
