@@ -241,7 +241,7 @@ class Demo:
             labels=traffic.labels,
         )
         self._view(self._progress)
-        if self._watch.is_complete:
+        if self._url is not None and not self._is_opened and self._watch.is_complete:
             self._open_studio()
 
 
