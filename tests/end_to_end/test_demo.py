@@ -179,6 +179,7 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
     last = finished.facts["last"]["correlation_id"]
     blobs = [(collection, blob) for collection in (*OF_A_FLIGHT, "ground_truth") for blob in finished.blobs(collection)]
     assert finished.facts == {
+        "deployment": "flights/blue",
         "requests": REQUESTS,
         "killed_after": REQUESTS // 2,
         "accepted": events,
@@ -201,6 +202,7 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
         },
         "problems": [],
         "seconds": finished.facts["seconds"],
+        "reports": f"{finished.folder}-reports",
     }
     assert sorted(finished.facts["blobs"], key=lambda blob: blob["path"]) == sorted(
         (

@@ -115,7 +115,9 @@ def demo(arguments: argparse.Namespace) -> None:
             with progress_view(is_quiet=arguments.json) as view:
                 result = demo.run(arguments.requests, view, studio=wants_studio)
             if arguments.json:
-                sys.stdout.write(json.dumps(result.facts()) + "\n")
+                reports = None if demo.reports is None else str(demo.reports)
+                facts = {"deployment": demo.deployment, **result.facts(), "reports": reports}
+                sys.stdout.write(json.dumps(facts) + "\n")
             else:
                 summary.show(result, config.shown_store, demo.deployment, demo.reports)
             if result.problems:
