@@ -45,14 +45,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "otel_modeldata_receiver", "demo", *arguments]
 
 
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run_command("demo", *arguments, **variables)
+def run(*arguments: str, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run_command("demo", *arguments, folder=folder, **variables)
 
 
-def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "otel_modeldata_receiver", *arguments],
         env=environment(**variables),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
@@ -245,11 +246,12 @@ def test_a_second_run_in_a_store_is_a_deployment_of_its_own(tmp_path: Path, fini
         assert any(line.startswith(step) for line in progress)
 
 
-def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite) -> None:
+def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite, tmp_path: Path) -> None:
     container = azurite.new_container()
     facts = facts_of(
         run(
             *("--store", f"az://{container}/some/prefix", "--requests", "5", "--json"),
+            folder=tmp_path,
             AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string,
         )
     )
@@ -260,6 +262,8 @@ def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite) -> None:
     }
     assert {blob["path"]: blob["lines"] for blob in facts["blobs"]} == stored
     assert sum(stored.values()) == facts["accepted"] >= 4 * 5
+    assert facts["reports"] == "modeldata-reports"  # in the folder in which it ran
+    assert [path.name for path in tmp_path.iterdir()] == ["modeldata-reports"]
 
 
 def test_spans_go_to_the_endpoint_of_the_variable_and_variables_of_other_programs_change_nothing(
