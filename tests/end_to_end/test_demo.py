@@ -7,6 +7,8 @@ import os
 import pty
 import re
 import select
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from receiver_process import wait_until
 from recording_backend import RecordingBackend
 
 import otel_modeldata_reader as reader
@@ -42,14 +45,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "otel_modeldata_receiver", "demo", *arguments]
 
 
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run_command("demo", *arguments, **variables)
+def run(*arguments: str, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run_command("demo", *arguments, folder=folder, **variables)
 
 
-def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "otel_modeldata_receiver", *arguments],
         env=environment(**variables),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
@@ -74,6 +78,12 @@ def processes_of(folder: Path) -> list[str]:
         if str(folder).encode() in line + variables:
             found.append(line.replace(b"\0", b" ").decode("utf-8", "replace"))
     return found
+
+
+def commands_to_copy(output: str) -> list[list[str]]:
+    """The words of the commands in a summary, as a shell reads them."""
+    copied = output.partition("to copy:\n")[2].partition("\nin Python:")[0]
+    return [shlex.split(line)[1:] for line in copied.replace("\\\n", "").splitlines() if line.strip()]
 
 
 # --- The command --------------------------------------------------------------------------------------------------
@@ -119,6 +129,20 @@ def test_the_events_have_the_times_of_the_last_day(finished: Finished) -> None:
     assert len(finished.blobs("model_inputs")) >= 15
 
 
+def test_bodies_and_frames_of_a_flight_and_its_span_have_one_time(finished: Finished) -> None:
+    """As in a service that runs all day: Studio and the report find all of them in one window."""
+    minutes = {
+        collection: {line["correlationid"]: line["time"][:16] for line in finished.lines(collection)}
+        for collection in OF_A_FLIGHT
+    }
+    flights = minutes["model_inputs"]
+    for collection in OF_A_FLIGHT:
+        assert {one: minutes[collection][one] for one in flights} == flights
+    traces = {line["traceparent"][3:35]: line["time"][:16] for line in finished.lines("model_inputs")}
+    spans = [row for line in finished.lines("app_spans") for row in line["data"] if row["name"] == "POST /score"]
+    assert {span["context"]["trace_id"].removeprefix("0x"): span["start_time"][:16] for span in spans} == traces
+
+
 def test_the_frames_are_read_back_with_their_types_and_labels(finished: Finished) -> None:
     with reader.open(finished.folder) as store:
         rows = store.join("flights/blue", labels=True)
@@ -142,9 +166,12 @@ def test_the_demo_stores_nothing_else(finished: Finished) -> None:
     assert re.fullmatch("[0-9a-f]{32}", instance)
 
 
-def test_an_audit_finds_every_event_of_the_demo(finished: Finished) -> None:
-    done = run_command("audit", str(finished.folder), "--running", "--json")
+def test_an_audit_with_the_report_of_the_service_accounts_for_every_event(finished: Finished) -> None:
+    reports = f"{finished.folder}-reports"
+    done = run_command("audit", str(finished.folder), "--report", reports, "--json")
     assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout)
+    assert [one["kind"] for one in found["details"]] == ["unnumbered"]  # the spans
 
 
 def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished) -> None:
@@ -153,6 +180,7 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
     last = finished.facts["last"]["correlation_id"]
     blobs = [(collection, blob) for collection in (*OF_A_FLIGHT, "ground_truth") for blob in finished.blobs(collection)]
     assert finished.facts == {
+        "deployment": "flights/blue",
         "requests": REQUESTS,
         "killed_after": REQUESTS // 2,
         "accepted": events,
@@ -175,6 +203,7 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
         },
         "problems": [],
         "seconds": finished.facts["seconds"],
+        "reports": f"{finished.folder}-reports",
     }
     assert sorted(finished.facts["blobs"], key=lambda blob: blob["path"]) == sorted(
         (
@@ -190,30 +219,39 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
     )
 
 
-def test_the_text_summary_is_about_this_run_only(finished: Finished) -> None:
-    done = run("--store", str(finished.folder), "--requests", "3")
+def test_a_second_run_in_a_store_is_a_deployment_of_its_own(tmp_path: Path, finished: Finished) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(finished.folder, store)
+    before = {path.relative_to(store): path.read_bytes() for path in store.rglob("*.jsonl")}
+    done = run("--store", str(store), "--requests", "3")
     assert done.returncode == 0, done.stderr
+    after = {path.relative_to(store): path.read_bytes() for path in store.rglob("*.jsonl")}
+    assert {path: after[path] for path in before} == before
+    assert {path.parts[:2] for path in after.keys() - before} == {("flights", "green")}
+    assert "store     has flights/blue already: this run is flights/green (0.0 s)" in done.stderr.splitlines()
+    assert max(map(len, done.stderr.splitlines())) <= 80
     first, second, _, third, *_ = done.stdout.splitlines()
     counts = re.fullmatch(r"accepted (\d+) = stored (\d+) events: nothing is lost, nothing is there twice", first)
     assert counts is not None
     assert counts[1] == counts[2]
     assert second == "3 of 3 flights: request, inputs, outputs and response in the store,"
     assert third.endswith(" of 3 flights have landed, and have a label")
-    shown = re.search(r"^  otel-modeldata (show \S+-[0-9a-f]{6}) --store", done.stdout, re.MULTILINE)
-    assert shown is not None
-    found = run_command(*shown[1].split(), "--store", str(finished.folder))
-    assert found.returncode == 0, found.stderr
+    for words in commands_to_copy(done.stdout):
+        if words[0] != "studio":  # it runs until Ctrl-C
+            found = run_command(*words)
+            assert found.returncode == 0, found.stderr
+            assert "flights/green" in found.stdout or words[0] == "show"
     progress = done.stderr.splitlines()
-    assert all(len(line) <= 80 for line in progress)
     for step in ("receiver", "service", "traffic", "kill -9", "delivery"):
         assert any(line.startswith(step) for line in progress)
 
 
-def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite) -> None:
+def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite, tmp_path: Path) -> None:
     container = azurite.new_container()
     facts = facts_of(
         run(
             *("--store", f"az://{container}/some/prefix", "--requests", "5", "--json"),
+            folder=tmp_path,
             AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string,
         )
     )
@@ -224,6 +262,8 @@ def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite) -> None:
     }
     assert {blob["path"]: blob["lines"] for blob in facts["blobs"]} == stored
     assert sum(stored.values()) == facts["accepted"] >= 4 * 5
+    assert facts["reports"] == "modeldata-reports"  # in the folder in which it ran
+    assert [path.name for path in tmp_path.iterdir()] == ["modeldata-reports"]
 
 
 def test_spans_go_to_the_endpoint_of_the_variable_and_variables_of_other_programs_change_nothing(
@@ -290,16 +330,24 @@ class Terminal:
         return bool(new)
 
 
-def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path) -> None:
-    terminal = Terminal("--store", str(tmp_path / "store"), "--requests", "5", TMPDIR=str(tmp_path))
+def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("browser")
+    browser = folder / "browser"
+    browser.write_text(f"#!/bin/sh\necho \"$1\" >> '{folder}/opened'\n")
+    browser.chmod(0o755)
+    variables = {"TMPDIR": str(tmp_path), "DISPLAY": ":0", "BROWSER": str(browser)}
+    terminal = Terminal("--store", str(tmp_path / "store"), "--requests", "5", **variables)
     terminal.read_until("Ctrl-C ends it")
     (address,) = re.findall(r"Studio is at (http://127\.0\.0\.1:\d+/), Ctrl-C ends it", terminal.screen)
     with urllib.request.urlopen(address, timeout=DEADLINE_SECONDS) as answer:
         assert answer.headers["Content-Type"].startswith("text/html")
+    opened = folder / "opened"
+    wait_until(lambda: opened.exists() and opened.read_text().endswith("\n"))
+    assert opened.read_text() == f"{address}#/explore/flights/blue?since=-24h&live=1\n"
     assert terminal.interrupt() == 0
     assert "Traceback" not in terminal.screen
     assert processes_of(tmp_path) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "store-reports"]
 
 
 @pytest.mark.parametrize("moment", ["trains on", "the flights of a day", "the receiver is gone"])
@@ -319,6 +367,7 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, output) == (130, "")
+    assert errors.splitlines()[-1] == "otel-modeldata: interrupted, its processes end"
     assert "Traceback" not in errors
     assert processes_of(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -13,6 +13,8 @@ from ..config.store_url import has_secret, meant_store, shown_store
 from ..exceptions import ConfigError
 
 __all__ = [
+    "DEFAULT_STORE",
+    "STORE_VARIABLE",
     "STORE_VARIABLES",
     "add_datastores",
     "add_store",
@@ -24,8 +26,8 @@ __all__ = [
     "with_origin",
 ]
 
-_VARIABLE: Final = "OTEL_MODELDATA_STORE"
-_DEFAULT: Final = "./modeldata"
+STORE_VARIABLE: Final = "OTEL_MODELDATA_STORE"
+DEFAULT_STORE: Final = "./modeldata"
 STORE_VARIABLES: Final = """\
   OTEL_MODELDATA_STORE             the store, without --store
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
@@ -41,7 +43,8 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         metavar="STORE",
         type=store_argument,
         nargs="?",
-        help=f"a folder, az://container/prefix, or the URL of a container (default: {_VARIABLE}, else {_DEFAULT})",
+        help="a folder, az://container/prefix, or the URL of a container "
+        f"(default: {STORE_VARIABLE}, else {DEFAULT_STORE})",
     )
     parser.add_argument("--store", metavar="URL", type=store_argument, dest="store_flag", help="the same as STORE")
 
@@ -53,7 +56,7 @@ def add_store_flag(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         type=store_argument,
         dest="store_flag",
-        help=f"a folder, az://container/prefix, or a container's URL (default: {_VARIABLE}, else {_DEFAULT})",
+        help=f"a folder, az://container/prefix, or a container's URL (default: {STORE_VARIABLE}, else {DEFAULT_STORE})",
     )
     parser.set_defaults(store=None)
 
@@ -82,19 +85,19 @@ def chosen_store(arguments: argparse.Namespace) -> str:
         )
     if given:
         return given[0]
-    url = os.environ.get(_VARIABLE) or _DEFAULT
+    url = os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     try:
         meant_store(url)
     except ConfigError as error:
-        raise ConfigError(f"{_VARIABLE}: {error}") from None
+        raise ConfigError(f"{STORE_VARIABLE}: {error}") from None
     return url
 
 
 def with_origin(url: str, sentence: str) -> str:
     """A sentence about a store that cannot be used, with the variable where its URL is from, or could be."""
-    if url == os.environ.get(_VARIABLE):
-        return f"{_VARIABLE}: {sentence}"
-    return f"{sentence}, or name another store with --store or {_VARIABLE}" if url == _DEFAULT else sentence
+    if url == os.environ.get(STORE_VARIABLE):
+        return f"{STORE_VARIABLE}: {sentence}"
+    return f"{sentence}, or name another store with --store or {STORE_VARIABLE}" if url == DEFAULT_STORE else sentence
 
 
 def store_argument(text: str) -> str:

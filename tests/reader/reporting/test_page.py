@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import unicodedata
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_reader.exceptions import ExportError
-from otel_modeldata_reader.reporting.html import text
+from otel_modeldata_reader.reporting.html import column_card, text
 from otel_modeldata_reader.reporting.html.style import STYLE
 
 if TYPE_CHECKING:
@@ -70,6 +71,42 @@ def test_a_page_has_every_section_and_every_figure(shop: Deployment) -> None:
     for name in ("PopulationStabilityIndex", "country", "PT", "500: 8", "Prediction"):
         assert name in shown
     assert found.tags.count("article") == 4  # a card for each column
+
+
+def test_a_bar_names_its_rows_and_both_shares_as_studio_does(deployment: Deployment) -> None:
+    for number in range(40):
+        row = {"x": number % 8}
+        deployment.request(FIRST + timedelta(minutes=number), model_inputs=[row])
+        deployment.request(FIRST.replace(day=17) + timedelta(minutes=number), model_inputs=[row])
+    found = outline(deployment.open().report("shop/blue", *WINDOW, baseline=BASELINE).to_html())
+    named = [text for text in found.texts if re.fullmatch(r".*: \d+ rows?, .* %, baseline .* %", text)]
+    assert sum(int(text.split(": ")[1].split(" ")[0]) for text in named) == 40
+    at = found.texts.index("below 0")
+    assert found.texts[at : at + 3] == ["below 0", "3.500", "7.000 and above"]
+    assert named[0] == "below 0: 0 rows, 0 %, baseline 0 %"
+    assert named[1] == "0 to 0.5000: 5 rows, 12.5 %, baseline 12.5 %"
+    assert found.tags.count("path") == 1  # the baseline of the only histogram
+
+
+def test_the_share_of_labels_is_a_bar(shop: Deployment) -> None:
+    report = shop.open().report("shop/blue", *WINDOW)
+    assert report.figures.labels is not None
+    labeled, scored = report.figures.labels
+    label = f"{text.percent(labeled / scored)} of the rows have a label"
+    assert ("aria-label", label) in outline(report.to_html()).attributes
+
+
+@pytest.mark.parametrize(
+    ("type_", "shown"),
+    [
+        ("dictionary<values=string, indices=int8, ordered=0>", "string"),
+        ("dictionary<values=timestamp[ns, tz=UTC], indices=int32, ordered=1>", "timestamp[ns, tz=UTC]"),
+        ("int64", "int64"),
+        ("struct<" + "a: int64, " * 9 + ">", "struct<a: int64, a: int64, a: int64, ..."),
+    ],
+)
+def test_the_type_of_a_categorical_is_that_of_its_values(type_: str, shown: str) -> None:
+    assert column_card.short_type(type_) == shown
 
 
 def test_a_page_of_almost_nothing_is_whole(deployment: Deployment) -> None:

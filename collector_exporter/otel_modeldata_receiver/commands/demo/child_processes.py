@@ -29,8 +29,9 @@ __all__ = ["ChildProcess", "ChildProcesses", "environment"]
 _READY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _END_SECONDS: Final = 30.0
-_LEAVE_SECONDS: Final = 5.0
-"""How long processes may take to end when the demo is left; after that they are killed."""
+_LEAVE_SECONDS: Final = 0.5
+"""How long processes may take to end when the demo is left; after that they are killed. The store is whole then too:
+an append is applied completely or not at all."""
 _LEFT_OUT: Final = ("OTEL_", "AZUREML_")
 
 
@@ -93,6 +94,13 @@ class ChildProcess:
         self.popen.kill()
         self.popen.wait()
 
+    def kill_group(self) -> None:
+        """End it, and the processes that it has started, with SIGKILL."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.popen.pid, signal.SIGKILL)  # each process is the leader of its session
+        self.kill()
+
     def interrupt(self) -> None:
         """End it as Ctrl-C does, so that it runs its exit handlers, and wait for it."""
         self._end_with(signal.SIGINT, _END_SECONDS)
@@ -113,7 +121,7 @@ class ChildProcesses:
     """Starts processes, and ends those that still run when it is left.
 
     Args:
-        folder: for the files with their output.
+        folder: for the files with their output, and for their temporary files, which one that is killed leaves.
         interrupts: which wait while a process is started or ended.
     """
 
@@ -122,11 +130,6 @@ class ChildProcesses:
         self._interrupts = interrupts
         self._running: list[ChildProcess] = []
         self._count = 0
-
-    @property
-    def python(self) -> str:
-        """The interpreter of this process."""
-        return sys.executable
 
     def __enter__(self) -> ChildProcesses:  # noqa: PYI034 (`Self` is not in Python 3.10)
         return self
@@ -141,7 +144,7 @@ class ChildProcesses:
                 try:
                     process.popen.wait(max(0.0, until - time.monotonic()))
                 except subprocess.TimeoutExpired:
-                    process.kill()
+                    process.kill_group()
 
     def start(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> ChildProcess:
         """Start the interpreter of this process with these arguments.
@@ -156,7 +159,7 @@ class ChildProcesses:
         with self._interrupts.deferred(), log.open("wb") as output:
             popen = subprocess.Popen(  # noqa: S603 (the interpreter of this process)
                 [sys.executable, *arguments],
-                env=dict(variables),
+                env={**variables, "TMPDIR": str(self._folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -10,11 +10,15 @@ import argparse
 import json
 import sys
 import uuid
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from ...config import receiver as configuration
 from ..missing_package import is_missing, missing_package
-from ..store_argument import store_argument
+from ..store_argument import DEFAULT_STORE, store_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DESCRIPTION: Final = """\
 Run a day of a model in production on this machine, in half a minute. The demo
@@ -36,6 +40,11 @@ examples:
 
 Studio runs until Ctrl-C if stdout is a terminal; else it is not started.
 
+The events are those of flights/blue. If the store has that deployment already,
+this run is flights/green, then flights/run3 and so on. The final report of the
+service, which audit --report compares with the store, is kept in a folder
+beside a local store, such as ./modeldata-reports.
+
 environment:
   AZURE_STORAGE_CONNECTION_STRING
       account of an az:// store
@@ -47,11 +56,11 @@ environment:
       sent to the receiver, which stores them beside the events
 
 exit codes:
-  0  accepted = stored, and the ids, traces and values are those that were sent
-  1  something is missing, or a process of the demo failed: one sentence says
-     what
-  2  wrong command line or configuration
-  3  the store cannot be used
+  0    accepted = stored, and ids, traces and values are those that were sent
+  1    something is missing, or a process of the demo failed
+  2    wrong command line or configuration
+  3    the store cannot be used
+  130  Ctrl-C before the end
 """
 _NEEDED: Final = ("fastapi", "grpc_health", "opentelemetry.instrumentation.fastapi", "rich", "sklearn", "uvicorn")
 """Packages of the extra, most of which only other processes import."""
@@ -64,7 +73,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         "--store",
         metavar="URL",
         type=store_argument,
-        default="./modeldata",
+        default=DEFAULT_STORE,
         help="where to store the blobs (default ./modeldata)",
     )
     parser.add_argument(
@@ -96,24 +105,37 @@ def demo(arguments: argparse.Namespace) -> None:
     if missing:
         raise missing_package(ModuleNotFoundError(name=missing[0]), "demo")
     from . import summary  # noqa: PLC0415 (the command line starts without them)
-    from .demo import DEPLOYMENT, running_demo  # noqa: PLC0415
+    from .demo import running_demo  # noqa: PLC0415
     from .exceptions import DemoError  # noqa: PLC0415
     from .view import progress_view  # noqa: PLC0415
 
     wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json
     try:
-        with running_demo(config) as demo:
+        with running_demo(config) as demo, _said_when_interrupted():
             with progress_view(is_quiet=arguments.json) as view:
                 result = demo.run(arguments.requests, view, studio=wants_studio)
             if arguments.json:
-                sys.stdout.write(json.dumps(result.facts()) + "\n")
+                reports = None if demo.reports is None else str(demo.reports)
+                facts = {"deployment": demo.deployment, **result.facts(), "reports": reports}
+                sys.stdout.write(json.dumps(facts) + "\n")
             else:
-                summary.show(result, config.shown_store, DEPLOYMENT)
+                summary.show(result, config.shown_store, demo.deployment, demo.reports)
             if result.problems:
                 sys.exit("otel-modeldata: " + "; ".join(result.problems))
-            demo.stay(lambda url: summary.tell_studio(url, DEPLOYMENT))
+            demo.stay(lambda url: summary.tell_studio(url, demo.deployment))
     except DemoError as error:
         sys.exit(f"otel-modeldata: {error}")
+
+
+@contextmanager
+def _said_when_interrupted() -> Iterator[None]:
+    """Say at once that Ctrl-C came: the processes of the demo take a moment to end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("otel-modeldata: interrupted, its processes end\n")
+        sys.stderr.flush()
+        raise
 
 
 def _count(text: str) -> int:

@@ -22,13 +22,16 @@ from otel_modeldata_reader.auditing.producer_report import ReportSource, load
 
 from ...storage.open_store import open_store
 from .child_processes import ChildProcesses
+from .deployment import ENDPOINT, FIRST, free_deployment
 from .flights import DRIFTING, flights_of_the_day
 from .interrupts import Interrupts
 from .progress import Progress
 from .receiver import listening_port, start_receiver
+from .report_folder import keep_reports, report_folder
 from .service import start_service
+from .service_clock import ServiceClock
 from .stored_lines import watched_store
-from .studio import StudioProcess, open_browser
+from .studio import StudioProcess, has_display, live_rows, open_browser
 from .traffic import Client
 from .verification import COLLECTIONS, Verification, expected_events
 
@@ -41,9 +44,8 @@ if TYPE_CHECKING:
     from .stored_lines import StoreWatch
     from .traffic import Request
 
-__all__ = ["DEPLOYMENT", "Demo", "running_demo"]
+__all__ = ["Demo", "running_demo"]
 
-DEPLOYMENT: Final = "flights/blue"
 _KILLED_AT: Final = 0.5
 """Share of the requests after which the receiver is killed."""
 _AWAY_SECONDS: Final = 1.0
@@ -63,30 +65,42 @@ def running_demo(config: ReceiverConfig) -> Iterator[Demo]:
         ReceiverError: the store cannot be used.
         KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came.
     """
-    asyncio.run(_check(config))
+    name = asyncio.run(_checked(config))
     with (
         Interrupts() as interrupts,
         tempfile.TemporaryDirectory(prefix="otel-modeldata-demo-") as folder,
         ChildProcesses(Path(folder), interrupts) as processes,
-        watched_store(config, DEPLOYMENT, COLLECTIONS) as watch,
+        watched_store(config, f"{ENDPOINT}/{name}", COLLECTIONS) as watch,
     ):
-        yield Demo(config, Path(folder), processes, watch)
+        yield Demo(config, name, Path(folder), processes, watch)
 
 
-async def _check(config: ReceiverConfig) -> None:
-    """Prove that the store can be written, before any process starts."""
+async def _checked(config: ReceiverConfig) -> str:
+    """Prove that the store can be written, before any process starts, and choose a deployment that it does not have."""
     store = open_store(config.store, create_container=config.create_container)
     try:
         await store.check()
+        return await free_deployment(store)
     finally:
         await store.close()
 
 
 class Demo:
-    """The steps, in their order; `_progress` is what the view shows."""
+    """The steps, in their order; `_progress` is what the view shows.
 
-    def __init__(self, config: ReceiverConfig, folder: Path, processes: ChildProcesses, watch: StoreWatch) -> None:
+    Attributes:
+        deployment: `endpoint/deployment` of this run.
+        reports: the folder that has the final report of the service; None before it has ended, and without the right
+            to write there.
+    """
+
+    def __init__(
+        self, config: ReceiverConfig, name: str, folder: Path, processes: ChildProcesses, watch: StoreWatch
+    ) -> None:
+        self.deployment = f"{ENDPOINT}/{name}"
+        self.reports: Path | None = None
         self._config = config
+        self._name = name
         self._folder = folder
         self._processes = processes
         self._watch = watch
@@ -95,6 +109,8 @@ class Demo:
         self._started = time.monotonic()
         self._begun: dict[str, float] = {}
         self._studio: StudioProcess | None = None
+        self._url: str | None = None
+        self._is_opened = False
         self._killed_after = 0
 
     def run(self, count: int | None, view: Callable[[Progress], object], *, studio: bool) -> Verification:
@@ -110,6 +126,9 @@ class Demo:
             ReceiverError: the store cannot be read.
         """
         self._view = view
+        if self._name != FIRST:
+            self._begin("store", "")
+            self._end("store", f"has {ENDPOINT}/{FIRST} already: this run is {self.deployment}")
         flights = flights_of_the_day(count, datetime.now(timezone.utc))
         self._begin("receiver", "starts")
         receiver = start_receiver(self._processes, self._config, 0)
@@ -118,12 +137,13 @@ class Demo:
 
         if studio:
             self._studio = StudioProcess(self._processes, self._config.store)
+        clock = ServiceClock(self._folder / "clock")
         self._begin("service", "trains on 3,000 flights of the weeks before, and starts")
-        service, port = start_service(self._processes, receiver_port, self._folder / "reports")
+        service, port = start_service(self._processes, self._name, receiver_port, clock.path, self._folder / "reports")
         self._end("service", f"FastAPI on http://127.0.0.1:{port}, with Collectors")
-        self._open_studio()
+        self._find_studio()
 
-        with closing(Client(port, uuid.uuid4().hex[:6])) as client:
+        with closing(Client(port, clock, uuid.uuid4().hex[:6])) as client:
             traffic = _Traffic(client, flights)
             receiver = self._send(traffic, receiver, receiver_port)
 
@@ -133,6 +153,7 @@ class Demo:
         service.interrupt()
         (delivery,) = load([ReportSource(path=self._folder / "reports")])
         receiver.interrupt()
+        self.reports = keep_reports(self._folder / "reports", report_folder(self._config.store))
         blobs = self._watch.finish()
         self._progress = replace(self._progress, stored=sum(len(blob.lines) for blob in blobs))
         self._end("delivery", f"{delivery.delivered:,} events delivered, {sum(delivery.lost.values())} lost")
@@ -152,19 +173,24 @@ class Demo:
         Args:
             tell: called with its address before.
         """
-        if self._studio is not None and (url := self._studio.url()) is not None:
-            tell(url)
+        if self._studio is not None and self._url is not None:
+            self._open_studio()
+            tell(self._url)
             with suppress(KeyboardInterrupt):
                 self._studio.wait()
 
-    def _open_studio(self) -> None:
+    def _find_studio(self) -> None:
         if self._studio is not None:
             self._begin("studio", "starts")
-            url = self._studio.url()
-            if url is None:
-                self._end("studio", self._studio.why_not())
-            else:
-                self._end("studio", f"{url} {'in your browser' if open_browser(url) else '(no browser here)'}")
+            self._url = self._studio.url()
+            when = "opens when it has rows" if has_display() else "(no browser here)"
+            self._end("studio", self._studio.why_not() if self._url is None else f"{self._url} {when}")
+
+    def _open_studio(self) -> None:
+        """Open the rows as they come, once."""
+        if self._url is not None and not self._is_opened:
+            self._is_opened = True
+            open_browser(live_rows(self._url, self.deployment))
 
     def _send(self, traffic: _Traffic, receiver: ChildProcess, receiver_port: int) -> ChildProcess:
         """Send the requests; kill the receiver in the middle, and return the one that is started meanwhile."""
@@ -215,6 +241,8 @@ class Demo:
             labels=traffic.labels,
         )
         self._view(self._progress)
+        if self._url is not None and not self._is_opened and self._watch.is_complete:
+            self._open_studio()
 
 
 class _Traffic:

@@ -1,4 +1,4 @@
-"""The service of the demo: uvicorn with `scripts/app.py`, started with `opentelemetry-instrument`, as in the docs."""
+"""The service of the demo: uvicorn with `scripts/app.py`, instrumented as by `opentelemetry-instrument`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .child_processes import environment
+from .deployment import ENDPOINT
 from .flights import HISTORY
 
 if TYPE_CHECKING:
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["SCRIPTS", "start_service"]
 
 SCRIPTS: Final = Path(__file__).with_name("scripts")
-_INSTRUMENT: Final = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
 _TRACES_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 
-def start_service(processes: ChildProcesses, receiver_port: int, reports: Path) -> tuple[ChildProcess, int]:
+def start_service(
+    processes: ChildProcesses, deployment: str, receiver_port: int, clock: Path, reports: Path
+) -> tuple[ChildProcess, int]:
     """Start it; return it and its port when it listens. It trains its model before.
 
     Args:
         processes: that it belongs to.
+        deployment: its name.
         receiver_port: where it sends events, and spans if no other endpoint is set.
+        clock: the file of its clock.
         reports: the folder for its final report.
 
     Raises:
@@ -33,20 +37,21 @@ def start_service(processes: ChildProcesses, receiver_port: int, reports: Path) 
     """
     port = _free_port()
     variables = environment(
+        CLOCK=str(clock),
         HISTORY=str(HISTORY),
         OMP_NUM_THREADS="1",  # one row at a time: more threads would wait for each other
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{receiver_port}",
         OTEL_MODELDATA_CONFIG=str(SCRIPTS / "deployment.yml"),
         OTEL_MODELDATA_REPORT=str(reports),
-        OTEL_RESOURCE_ATTRIBUTES="azureml.endpoint.name=flights,azureml.deployment.name=blue",
-        OTEL_SERVICE_NAME="flights",
+        OTEL_RESOURCE_ATTRIBUTES=f"azureml.endpoint.name={ENDPOINT},azureml.deployment.name={deployment}",
+        OTEL_SERVICE_NAME=ENDPOINT,
         OTEL_LOGS_EXPORTER="none",  # a receiver takes no others
         OTEL_METRICS_EXPORTER="none",
     )
     if endpoint := os.environ.get(_TRACES_ENDPOINT):
         variables[_TRACES_ENDPOINT] = endpoint
-    served = ["-m", "uvicorn", "app:app", "--app-dir", str(SCRIPTS), "--port", str(port), "--no-access-log"]
-    service = processes.start("the service", ["-c", _INSTRUMENT, processes.python, *served], variables)
+    served = [str(SCRIPTS / "serve.py"), "app:app", "--app-dir", str(SCRIPTS), "--port", str(port), "--no-access-log"]
+    service = processes.start("the service", served, variables)
     service.wait_for(lambda: _answers(port))
     return service, port
 

@@ -68,6 +68,7 @@ class StoreWatch:
         self._collections = tuple(collections)
         self._blobs: dict[str, Blob] = {}
         self._stop = threading.Event()
+        self._reads_rest = False
         self._error: ReceiverError | None = None
         self._thread = threading.Thread(target=self._run, name="otel-modeldata-demo-store", daemon=True)
         self._thread.start()
@@ -77,12 +78,18 @@ class StoreWatch:
         """Lines that were in the store when it was read last."""
         return sum(len(blob.lines) for blob in tuple(self._blobs.values()))
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every collection has lines."""
+        return {blob.collection for blob in tuple(self._blobs.values())} == set(self._collections)
+
     def finish(self) -> list[Blob]:
         """Read once more, and return all blobs by collection and name.
 
         Raises:
             StoreError: the store cannot be read.
         """
+        self._reads_rest = True
         self.close()
         if self._error is not None:
             raise self._error
@@ -90,7 +97,7 @@ class StoreWatch:
         return sorted(self._blobs.values(), key=lambda blob: (order[blob.collection], blob.path))
 
     def close(self) -> None:
-        """Read once more, and end the thread."""
+        """End the thread."""
         self._stop.set()
         self._thread.join()
 
@@ -104,7 +111,8 @@ class StoreWatch:
                 with contextlib.suppress(ReceiverError):  # the next time, or the last one, says it
                     await self._read_new(store)
             try:
-                await self._read_new(store)
+                if self._reads_rest:
+                    await self._read_new(store)
             except ReceiverError as error:
                 self._error = error
         finally:

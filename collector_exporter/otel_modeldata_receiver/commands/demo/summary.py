@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, Final
 
 from ..printable import printable
-from ..terminal import writer
+from ..store_argument import DEFAULT_STORE, STORE_VARIABLE
+from ..terminal import WIDTH, columns, writer
 from .flights import DAY, EVENING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from .verification import Verification
 
-__all__ = ["show", "tell_studio"]
+__all__ = ["command_lines", "show", "tell_studio"]
 
 _DIFF: Final = """\
 +from otel_modeldata import Collector
@@ -29,13 +34,14 @@ _DIFF: Final = """\
      return result.to_dict("records")[0]"""
 
 
-def show(result: Verification, store: str, deployment: str) -> None:
+def show(result: Verification, store: str, deployment: str, reports: Path | None) -> None:
     """Print the summary on stdout.
 
     Args:
         result: of the run.
         store: without secrets.
         deployment: `endpoint/deployment`.
+        reports: the folder with the final report of the service; None if it could not be kept.
     """
     write = writer()
     _show_counts(result)
@@ -43,19 +49,47 @@ def show(result: Verification, store: str, deployment: str) -> None:
     for line in _DIFF.splitlines():
         write(f"  {line}", style="green" if line.startswith("+") else "dim")
     write("\nto copy:\n", style="bold")
-    shown = shlex.quote(printable(store))
+    shown = printable(store)
+    name = deployment.partition("/")[2]
+    of_store = () if shown == DEFAULT_STORE and STORE_VARIABLE not in os.environ else ("--store", shown)
+    ended = ("--running",) if reports is None else ("--report", printable(str(reports)))
     for command in (
-        f"ls {shown}",
-        f"show {result.requests[-1].id} --store {shown}",
-        f"report {deployment} --store {shown} --since {EVENING} --baseline {DAY}",
-        f"audit {shown} --running",
-        f"studio {shown}",
+        ("ls", shown),
+        ("show", result.requests[-1].id, *of_store),
+        ("report", deployment, *of_store, "--since", EVENING, "--baseline", DAY),
+        ("audit", shown, "--deployment", name, *ended),
+        ("studio", shown, "--baseline", DAY),
     ):
-        write(f"  otel-modeldata {command}")
+        for line in command_lines(command):
+            write(f"  {line}")
     write("\nin Python:\n", style="bold")
     write("  import otel_modeldata_reader as reader")
-    write(f"  rows = reader.open({printable(store)!r}).join({deployment!r}, labels=True)")
-    write("  print(rows.to_pandas())")
+    write(f"  store = reader.open({shown!r})")
+    write(f"  print(store.join({deployment!r}, labels=True).to_pandas())")
+
+
+def command_lines(words: Sequence[str], width: int = WIDTH - 2) -> list[str]:
+    """A command of `otel-modeldata` as lines to copy, which end with a backslash where it goes on.
+
+    Args:
+        words: of the command; an option is in one line with its value.
+        width: columns that a line has, if its longest word fits.
+    """
+    parts: list[str] = ["otel-modeldata"]
+    for before, word in zip(("", *words), words, strict=False):
+        quoted = shlex.quote(word)
+        if before.startswith("--"):
+            parts[-1] += f" {quoted}"
+        else:
+            parts.append(quoted)
+    lines = [" ".join(parts[:2])]
+    for part in parts[2:]:
+        if columns(f"{lines[-1]} {part} \\") <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"    {part}")
+    return lines
 
 
 def tell_studio(url: str, deployment: str) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .flights import Flight
+    from .service_clock import ServiceClock
 
 __all__ = ["Client", "Request"]
 
@@ -44,11 +45,13 @@ class Client:
 
     Args:
         port: of the service on loopback.
+        clock: of the service.
         run: makes the ids of this run different from those of others in the same store.
     """
 
-    def __init__(self, port: int, run: str) -> None:
+    def __init__(self, port: int, clock: ServiceClock, run: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)
+        self._clock = clock
         self._run = run
         self._count = 0
 
@@ -57,7 +60,7 @@ class Client:
         self._connection.close()
 
     def score(self, flight: Flight) -> Request:
-        """Send a flight as a calling service does that is traced: with its trace, and a correlation id in the baggage.
+        """Send a flight when it departs, as a traced service does: with its trace, and a correlation id in the baggage.
 
         Raises:
             ServiceError: it was not answered with 200.
@@ -70,6 +73,7 @@ class Client:
             "Baggage": f"azureml.correlation.id={request_id}",
             "Traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01",
         }
+        self._clock.set(flight.departed)
         answer = json.loads(self._post("/score", flight.row, headers))
         return Request(id=request_id, trace_id=trace_id, flight=flight, answer=answer)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
+import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group
@@ -15,7 +16,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..terminal import WIDTH, fitting
+from ..printable import printable
+from ..terminal import WIDTH
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from .progress import Step
 
-__all__ = ["progress_view", "rendered"]
+__all__ = ["LineView", "LiveView", "progress_view", "rendered"]
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS: Final = "_.-=+*%#"
@@ -48,49 +50,83 @@ def progress_view(*, is_quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if is_quiet:
         yield lambda _: None
     elif console.is_terminal:
-        frame = _Frame(console)
-        with Live(console=console, get_renderable=frame.rendered, refresh_per_second=_PER_SECOND) as live:
-            yield frame.show
-            live.refresh()
+        live_view = LiveView(console)
+        with Live(console=console, get_renderable=live_view.rendered, refresh_per_second=_PER_SECOND) as live:
+            try:
+                yield live_view.show
+            except BaseException:
+                live_view.stop()
+                raise
+            finally:
+                live.refresh()
     else:
-        yield _Lines().show
+        with LineView() as lines:
+            yield lines.show
 
 
-class _Frame:
+class LiveView:
     """The view in a terminal: it is drawn some times a second, whatever happens meanwhile."""
 
     def __init__(self, console: Console) -> None:
         self._is_utf8 = _is_utf8(console)
-        self._spinner = Spinner("dots" if self._is_utf8 else "line")
+        self._spinner: RenderableType = Spinner("dots" if self._is_utf8 else "line")
         self._progress = Progress()
 
     def show(self, progress: Progress) -> None:
         """Draw it the next time."""
         self._progress = progress
 
+    def stop(self) -> None:
+        """Nothing goes on any more."""
+        self._spinner = Text("-")
+
     def rendered(self) -> RenderableType:
         """What is drawn."""
         return rendered(self._progress, self._spinner, is_utf8=self._is_utf8)
 
 
-class _Lines:
+class LineView:
     """The view where there is no terminal: a line when a step begins or ends, and every two seconds."""
 
     def __init__(self) -> None:
         self._shown = Progress()
-        self._next = 0.0
+        self._begun: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="otel-modeldata-demo-view", daemon=True)
+
+    def __enter__(self) -> LineView:  # noqa: PYI034 (`Self` is not in Python 3.10)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
 
     def show(self, progress: Progress) -> None:
         """Print what is new."""
-        new = [step for step in progress.steps if step not in self._shown.steps]
-        for step in new:
-            done = "" if step.seconds is None else f" ({step.seconds:.1f} s)"
-            _print(f"{step.name:<{_NAME}}{step.text}{done}")
-        now = time.monotonic()
-        if progress.requests and now >= self._next and not new:
-            self._next = now + _LINE_SECONDS
-            _print(f"{'':<{_NAME}}{_counted(progress)}")
-        self._shown = replace(progress)
+        with self._lock:
+            now = time.monotonic()
+            for step in progress.steps:
+                if step not in self._shown.steps:
+                    self._begun.setdefault(step.name, now)
+                    done = "" if step.seconds is None else f" ({step.seconds:.1f} s)"
+                    _print(f"{step.name:<{_NAME}}{step.text}{done}")
+            self._shown = progress
+
+    def print_current(self) -> None:
+        """Print how far it is."""
+        with self._lock:
+            active = [step for step in self._shown.steps if step.seconds is None]
+            if active and self._shown.requests:
+                _print(f"{'':<{_NAME}}{_counted(self._shown)}")
+            elif active:
+                waited = time.monotonic() - self._begun[active[-1].name]
+                _print(f"{'':<{_NAME}}{active[-1].name} goes on ({waited:.0f} s)")
+
+    def _run(self) -> None:
+        while not self._is_over.wait(_LINE_SECONDS):
+            self.print_current()
 
 
 def _counted(progress: Progress) -> str:
@@ -101,7 +137,8 @@ def _counted(progress: Progress) -> str:
 
 
 def _print(line: str) -> None:
-    sys.stderr.write(f"{fitting(line)}\n")
+    for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=" " * _NAME):
+        sys.stderr.write(f"{part}\n")
     sys.stderr.flush()
 
 
@@ -116,7 +153,7 @@ def rendered(progress: Progress, spinner: RenderableType, *, is_utf8: bool) -> R
     steps = Table.grid(padding=(0, 1))
     steps.add_column(width=2, justify="center")
     steps.add_column(width=_NAME, style="bold")
-    steps.add_column(width=_TEXT)
+    steps.add_column(width=_TEXT, overflow="fold")
     steps.add_column(width=_SECONDS, justify="right", style="dim")
     for step in progress.steps:
         steps.add_row(*_row(step, spinner, is_utf8=is_utf8))
@@ -126,7 +163,7 @@ def rendered(progress: Progress, spinner: RenderableType, *, is_utf8: bool) -> R
 
 
 def _row(step: Step, spinner: RenderableType, *, is_utf8: bool) -> tuple[RenderableType, ...]:
-    text = Text(fitting(step.text, _TEXT))
+    text = Text(printable(step.text))  # a long one, such as an error, has more lines
     if step.seconds is None:
         return spinner, Text(step.name, style="yellow"), text, Text()
     return Text("✓" if is_utf8 else "+", style="green"), Text(step.name), text, Text(f"{step.seconds:.1f} s")

@@ -1,5 +1,8 @@
 """Charts as inline SVG, made of shares and counts; their labels are HTML beside them, to be read on a phone.
 
+The distributions of columns are drawn as Studio draws them (`page/charts/histogram_pair.js` there): a figure that both
+show has the same chart.
+
 A page forbids inline styles, so every measure is an attribute and every color a class of the style sheet.
 """
 
@@ -16,10 +19,14 @@ if TYPE_CHECKING:
     from ..figures.column import CategoryCount, ColumnFigures, Histogram
     from ..figures.report import Latency, Measure, Traffic
 
-__all__ = ["category_bars", "column_histogram", "interval_line", "latency_bars", "volume_bars"]
+__all__ = ["category_bars", "column_histogram", "interval_line", "latency_bars", "share_bar", "volume_bars"]
 
 _WIDE: Final = 1000
 _MOST_BARS: Final = 400
+_MIDDLE_EDGES: Final = 5
+"""From so many edges on the one in the middle is named."""
+_MOST_CHARACTERS: Final = 44
+"""That fit below a histogram in one line."""
 
 
 def volume_bars(traffic: Traffic) -> str:
@@ -43,7 +50,7 @@ def latency_bars(latency: Latency) -> str:
     names = _bin_names(latency.edges, duration)
     whole = sum(latency.counts) or 1
     bars = [(one, f"{name}: {percent(one / whole)}") for one, name in zip(latency.counts, names, strict=True)]
-    ends = (f"&lt; {duration(latency.edges[0])}", "", f"&ge; {duration(latency.edges[-1])}")
+    ends = _edge_names(names, latency.edges, duration)
     return _figure(_bars(bars, 110, "window"), "requests by duration", ends)
 
 
@@ -54,19 +61,29 @@ def column_histogram(column: ColumnFigures, histogram: Histogram) -> str:
     most = max([*of_window, *of_baseline, 1e-9])
     bins, height = len(of_window), 90
     width = _WIDE / bins
-    parts = []
+    parts = [f'<line class="rule" x1="0" x2="{_WIDE}" y1="{height}" y2="{height}"/>']
     if of_baseline:
         parts.append(f'<path class="outline" d="{_steps(of_baseline, most, height)}"/>')
-    for at, name in enumerate(_bin_names(histogram.edges, text)):
+    names = _bin_names(histogram.edges, text, is_time=column.kind == "time")
+    for at, name in enumerate(names):
         tall = of_window[at] / most * height
-        title = f"{name}: {percent(of_window[at])}"
+        rows = histogram.window[at]
+        title = f"{name}: {count(rows)} {'row' if rows == 1 else 'rows'}, {percent(of_window[at])}"
         title += f", baseline {percent(of_baseline[at])}" if of_baseline else ""
         parts.append(
-            f'<rect class="{"faint" if of_baseline else "window"}" x="{at * width + width * 0.12:.1f}" '
-            f'y="{height - tall:.1f}" width="{width * 0.76:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
+            f'<rect class="{"faint" if of_baseline else "window"}" x="{at * width + width * 0.08:.1f}" '
+            f'y="{height - tall:.1f}" width="{width * 0.84:.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
         )
-    ends = (f"&lt; {text(histogram.edges[0])}", "", f"&ge; {text(histogram.edges[-1])}")
+    ends = _edge_names(names, histogram.edges, text)
     return _figure(_svg("".join(parts), height), f"distribution of {shown(column.name)}", ends)
+
+
+def share_bar(share: float, label: str) -> str:
+    """A share as the filled part of a bar."""
+    return (
+        f'<svg class="share" height="10" role="img" aria-label="{label}"><rect class="track" width="100%" height="10" '
+        f'rx="3"/><rect class="window" width="{share * 100:.1f}%" height="10" rx="3"/></svg>'
+    )
 
 
 def category_bars(categories: Iterable[CategoryCount], new: frozenset[str], *, has_baseline: bool) -> str:
@@ -108,7 +125,7 @@ def interval_line(measure: Measure, low: float, high: float) -> str:
 def _bars(bars: Sequence[tuple[int, str]], height: int, style: str) -> str:
     most = max([one for one, _ in bars] + [1])
     width = _WIDE / len(bars)
-    gap = 0.12 if len(bars) < 200 else 0.0
+    gap = 0.04 if len(bars) < 200 else 0.0
     parts = [f'<line class="rule" x1="0" x2="{_WIDE}" y1="{height}" y2="{height}"/>']
     for at, (value, title) in enumerate(bars):
         tall = value / most * height
@@ -117,6 +134,13 @@ def _bars(bars: Sequence[tuple[int, str]], height: int, style: str) -> str:
             f'width="{width * (1 - 2 * gap):.2f}" height="{tall:.1f}"><title>{title}</title></rect>'
         )
     return _svg("".join(parts), height)
+
+
+def _edge_names(names: Sequence[str], edges: Sequence[float], text: Callable[[float], str]) -> tuple[str, str, str]:
+    """Below a histogram: its first bin, the edge in the middle if there is room for it, and its last bin."""
+    middle = text(edges[len(edges) // 2]) if len(edges) >= _MIDDLE_EDGES and len(edges) % 2 == 1 else ""
+    first, last = names[0], names[-1]
+    return first, middle if len(first + middle + last) <= _MOST_CHARACTERS else "", last
 
 
 def _steps(shares: Sequence[float], most: float, height: int) -> str:
@@ -140,10 +164,11 @@ def _figure(svg: str, label: str, ends: Sequence[str]) -> str:
     return f'<div class="chart">{svg}<div class="ends">{spans}</div></div>'
 
 
-def _bin_names(edges: Sequence[float], text: Callable[[float], str]) -> list[str]:
-    """What is in each bin."""
+def _bin_names(edges: Sequence[float], text: Callable[[float], str], *, is_time: bool = False) -> list[str]:
+    """What is in each bin; the first and the last one have no end."""
+    before, after = ("before", "later") if is_time else ("below", "above")
     middle = [f"{text(low)} to {text(high)}" for low, high in pairwise(edges)]
-    return [f"below {text(edges[0])}", *middle, f"from {text(edges[-1])} on"]
+    return [f"{before} {text(edges[0])}", *middle, f"{text(edges[-1])} and {after}"]
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

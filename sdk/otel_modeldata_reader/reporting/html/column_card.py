@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from .charts import category_bars, column_histogram
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
 
     from ..figures.column import ColumnFigures
 
-__all__ = ["all_figures", "column_card"]
+__all__ = ["all_figures", "column_card", "short_type"]
 
 _SHOWN_CATEGORIES: Final = 8
+_CATEGORICAL: Final = re.compile(r"dictionary<values=(.+), indices=\w+, ordered=\d>")
 _MEASURES: Final = {
     "psi": "PSI",
     "psi_p_value": "PSI p-value",
@@ -36,7 +38,7 @@ def column_card(column: ColumnFigures, alarms: frozenset[str]) -> str:
         alarms: the measures of its findings.
     """
     summary = column.window or column.baseline
-    kind = "" if summary is None else shown(_short(summary.type))
+    kind = "" if summary is None else shown(short_type(summary.type))
     parts = [f"<header><h3>{shown(column.name)}</h3><span>{column.kind} ({kind})</span></header>"]
     if column.histogram is not None:
         parts.append(column_histogram(column, column.histogram))
@@ -131,5 +133,8 @@ def _alarm(alarms: frozenset[str], measure: str) -> str:
     return ' class="alarm-text"' if measure in alarms else ""
 
 
-def _short(text: str) -> str:
+def short_type(text: str) -> str:
+    """The type of a column; of a categorical the type of its values."""
+    if (found := _CATEGORICAL.match(text)) is not None:
+        text = found[1]
     return text if len(text) <= 40 else f"{text[:37]}..."

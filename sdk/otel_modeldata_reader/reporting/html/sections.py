@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..figures.findings import CHANCE, label_notes
-from .charts import interval_line, latency_bars, volume_bars
+from .charts import interval_line, latency_bars, share_bar, volume_bars
 from .column_card import all_figures, column_card
 from .text import count, duration, number, percent, shown
 
@@ -89,6 +89,7 @@ def performance_section(figures: Figures) -> str:
         share = labeled / scored if scored else 0.0
         others = "".join(f" {shown(one)}." for one in label_notes(figures))
         parts.append(f"<p>{count(labeled)} of {count(scored)} scored rows have a label, {percent(share)}.{others}</p>")
+        parts.append(share_bar(share, f"{percent(share)} of the rows have a label"))
     if found is None:
         parts.append(f'<p class="soft">{shown(figures.performance_note or "not known")}</p>')
     else:

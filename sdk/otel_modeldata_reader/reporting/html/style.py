@@ -33,6 +33,7 @@ h3 {{ font-size: 1rem; margin: 1.3rem 0 .2rem; }}
 .card h3 {{ margin: 0; }}
 p {{ margin: .3rem 0; }}
 code {{ font: .92em {MONO}; }}
+.share {{ display: block; width: 100%; max-width: 21.5rem; margin: .5rem 0 .8rem; }}
 .interval {{ display: block; margin-left: auto; }}
 .under {{ display: block; font-size: .8rem; }}
 .soft, .foot, .under {{ color: var(--soft); }}
@@ -55,11 +56,13 @@ ul.findings li {{
   border: 1px solid var(--line); border-radius: .5rem; padding: .8rem .9rem; break-inside: avoid; min-width: 0;
 }}
 .card.alarm {{ border-color: var(--alarm); }}
-.card header {{ display: flex; justify-content: space-between; align-items: baseline; gap: .8rem; }}
-.card header span {{ color: var(--soft); font-size: .85rem; text-align: right; }}
+.card header {{ display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: 0 .8rem; }}
+.card header span {{ color: var(--soft); font-size: .85rem; }}
 .chart {{ margin: .6rem 0 0; }}
 .chart svg {{ display: block; width: 100%; overflow: visible; }}
 .ends {{ display: flex; justify-content: space-between; gap: 1rem; color: var(--soft); font-size: .8rem; }}
+.ends span:nth-child(2) {{ text-align: center; }}
+.ends span:last-child {{ text-align: right; }}
 {CHART}.figures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(6.4rem, 1fr)); gap: .25rem .8rem;
   margin: .6rem 0 0; font-size: .87rem; }}
 .figures div {{ min-width: 0; }}
@@ -81,13 +84,24 @@ summary {{ cursor: pointer; color: var(--soft); }}
   body {{ padding: 1rem .9rem 3rem; }}
   .tiles {{ grid-template-columns: repeat(2, 1fr); }}
 }}
+@page {{ margin: 14mm; }}
 @media print {{
   :root {{
     color-scheme: light; {PAPER}
   }}
-  body {{ max-width: none; padding: 0; font-size: 10pt; }}
-  h2 {{ break-after: avoid; }}
-  .card, .tile, li, tr {{ break-inside: avoid; }}
+  html {{ font-size: 11px; }}
+  body {{ max-width: none; padding: 0; font-size: 1rem; }}
+  h2, h3, summary, thead {{ break-after: avoid; }}
+  .card, .tile, .chart, li, tr {{ break-inside: avoid; }}
+  .cards {{ grid-template-columns: repeat(2, 1fr); }}
+  .tiles {{ grid-template-columns: repeat(6, 1fr); }}
+  .scroll {{ overflow: visible; }}
+  details::details-content {{ content-visibility: visible; block-size: auto; }}
+  th, td {{ padding: .3rem .4rem; }}
+  details table {{ font-size: .8rem; }}
+  details th, details td {{ padding: .2rem; }}
+  details th {{ white-space: normal; overflow-wrap: anywhere; }}
+  details th:first-child, details td:first-child {{ min-width: 5rem; }}
   * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}
 """

@@ -26,6 +26,7 @@ CHART: Final = """\
 .outline { fill: var(--baseline); fill-opacity: .25; stroke: var(--baseline); stroke-width: 1.5;
   vector-effect: non-scaling-stroke; }
 .baseline { fill: var(--baseline); }
+.track { fill: var(--line); }
 .rule { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .range { stroke: var(--window); stroke-width: 2; }
 .key { display: inline-flex; gap: 1rem; color: var(--soft); font-size: .87rem; }

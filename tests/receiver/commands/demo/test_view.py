@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_modeldata_receiver.commands.demo.progress import Progress
-from otel_modeldata_receiver.commands.demo.view import progress_view, rendered
+from otel_modeldata_receiver.commands.demo.view import LineView, LiveView, progress_view, rendered
 
 if TYPE_CHECKING:
     import pytest
@@ -64,10 +64,21 @@ def test_a_terminal_without_utf8_gets_ascii() -> None:
     assert "".join(line.replace("━", "").replace("╸", "").replace("╺", "") for line in lines).isascii()
 
 
-def test_a_long_text_is_cut_with_dots_and_not_wrapped() -> None:
-    lines = shown(Progress().begin("service", "x" * 200), is_utf8=True)
-    assert len(lines) == 1
-    assert lines[0].endswith("x...")
+def test_a_long_text_has_more_lines_and_nothing_is_cut() -> None:
+    text = "expected the service to run, got exit code 1 and the last line " + "x" * 200
+    lines = shown(Progress().begin("service", text), is_utf8=True)
+    assert "".join(" ".join(lines).removeprefix(">  service").split()) == text.replace(" ", "")
+    assert max(map(len, lines)) <= 80
+
+
+def test_when_the_demo_is_interrupted_no_spinner_is_left() -> None:
+    frame = LiveView(Console(file=StringIO(), width=80, legacy_windows=False))
+    frame.show(Progress().begin("service", "starts"))
+    frame.stop()
+    console = Console(file=StringIO(), width=80, legacy_windows=False)
+    console.print(frame.rendered())
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().split() == ["-", "service", "starts"]
 
 
 def test_without_a_terminal_each_step_is_a_line_when_it_begins_and_when_it_ends(
@@ -81,6 +92,30 @@ def test_without_a_terminal_each_step_is_a_line_when_it_begins_and_when_it_ends(
     assert capsys.readouterr().err.splitlines() == [
         "receiver  starts",
         "receiver  listens on 127.0.0.1:65535 (1.2 s)",
+    ]
+
+
+def test_without_a_terminal_a_long_line_is_wrapped_below_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_view(is_quiet=False) as view:
+        view(Progress().begin("studio", " ".join(["word"] * 30)))
+    lines = capsys.readouterr().err.splitlines()
+    assert (lines[0][:14], lines[1][:14]) == ("studio    word", "          word")
+    assert " ".join(" ".join(lines).split()) == " ".join(["studio", *["word"] * 30])
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_a_terminal_a_step_that_takes_long_is_named_again(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LineView()  # its thread is not started: what it prints is asked for here
+    view.show(Progress().begin("service", "starts"))
+    view.print_current()
+    view.show(progress(1_789))
+    view.print_current()
+    assert capsys.readouterr().err.splitlines() == [
+        "service   starts",
+        "          service goes on (0 s)",
+        "receiver  listens on 127.0.0.1:65535 (1.2 s)",
+        "traffic   the flights of a day",
+        "          500 of 937 flights, accepted 2,060, stored 1,789 events",
     ]
 
 

@@ -3,10 +3,9 @@ import os
 from datetime import datetime
 
 import pandas as pd
-from fastapi import FastAPI, Header
+from fastapi import FastAPI
 from model import FEATURES, train
 from otel_modeldata import Collector
-from otel_modeldata.context import BasicCorrelationContext
 from pydantic import BaseModel
 
 
@@ -41,11 +40,9 @@ app = FastAPI()
 
 
 @app.post("/score")
-def score(flight: Flight, x_request_id: str = Header()):
+def score(flight: Flight):
     frame = pd.DataFrame([flight.model_dump()]).astype(TYPES)
-    # the id of the request joins inputs, outputs and label; the event has the time of the departure
-    context = BasicCorrelationContext(x_request_id, int(flight.departed.timestamp()))
-    inputs.collect(frame, context)
+    context = inputs.collect(frame)  # with the id of the request, which joins inputs, outputs and label
 
     features = frame[FEATURES].to_numpy(dtype=float, na_value=float("nan"))
     probability = model.predict_proba(features)[:, 1]
