@@ -14,7 +14,6 @@ from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from ..tables.deployment_rows import LABELS
 from .explored import explored
-from .noted_columns import note_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,9 +70,6 @@ def facets(  # noqa: PLR0913 (most are keywords)
             answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
     places = {one.name: at for at, one in enumerate(wanted)}
     answers.sort(key=lambda one: places[one.column])
-    if not (filters or known.pending):
-        for facet in answers:
-            note_column(studio, deployment, window, facet, known.columns.get(facet.column))
     if not columns:
         answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending + known.pending)
