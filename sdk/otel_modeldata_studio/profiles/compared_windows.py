@@ -14,6 +14,7 @@ from ..queries.moments import iso
 __all__ = ["ComparedWindows", "compared_windows"]
 
 _DAY_NS: Final = 86_400 * 1_000_000_000
+_HOUR_NS: Final = 3_600 * 1_000_000_000
 _MINUTE_NS: Final = 60 * 1_000_000_000
 
 
@@ -40,6 +41,12 @@ class ComparedWindows:
     def until(self) -> str:
         """The moment after the day."""
         return iso(self.day.bounds[1])
+
+    @property
+    def hours(self) -> str:
+        """How long the day is, such as `24 hours`."""
+        first, last = self.day.bounds
+        return f"{(last - first) / _HOUR_NS:.3g} hours"
 
 
 def compared_windows(now_ns: int, baseline: str | None) -> ComparedWindows:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 
-from ..interruption import InterruptedRequest, Interruption, of_request
+from ..interruption import InterruptedRequest, Interruption, are_answered, of_request
 from .compared_windows import compared_windows
 from .day_reading import DayReading
 from .last_day import collection_day, day_rows
@@ -40,9 +40,9 @@ _FIRST_SECONDS: Final = 1.0
 """The first answers of a Studio come before the first look."""
 _NEXT_SECONDS: Final = 3.0
 """After that it asks again whether a deployment is due."""
-_PAUSE_SHARE: Final = 3
-"""A pause is so many times as long as what was done before it."""
 _LONGEST_PAUSE: Final = 5.0
+"""A pause is as long as what was done before it, and as the questions that are answered then; each at most so long."""
+_QUESTION_SECONDS: Final = 0.05
 _LEAST_SECONDS: Final = 60.0
 """Between two looks at a deployment that gets rows; or so many times as long as the last one took:"""
 _LEAST_SHARE: Final = 20
@@ -134,7 +134,7 @@ class DayWatch:
 
     def _run(self) -> None:
         self._wake.wait(_FIRST_SECONDS)
-        with of_request(self._ending):
+        with of_request(self._ending, is_question=False):
             while not self._ending.ended:
                 is_more = False
                 if time.monotonic() - self._asked < _WANTED_SECONDS:
@@ -202,5 +202,8 @@ class DayWatch:
         Raises:
             InterruptedRequest: Studio ends.
         """
-        self._wake.wait(min(took * _PAUSE_SHARE, _LONGEST_PAUSE))
+        self._wake.wait(min(took, _LONGEST_PAUSE))
+        end = time.monotonic() + _LONGEST_PAUSE
+        while are_answered() and time.monotonic() < end and not self._ending.ended:
+            self._wake.wait(_QUESTION_SECONDS)
         self._ending.check()

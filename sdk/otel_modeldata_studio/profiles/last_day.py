@@ -187,10 +187,11 @@ class _Look:
         if self.has_enough:
             return ""
         if not self.rows:
-            return "no row in the last 24 hours"
+            return f"no row in the last {self.compared.windows.hours}"
         if not self.baseline_rows:
             return f"no row in the baseline {self.compared.windows.baseline}"
-        few, where = min((self.rows, "the last 24 hours have"), (self.baseline_rows, "the baseline has"))
+        day = f"the last {self.compared.windows.hours} have"
+        few, where = min((self.rows, day), (self.baseline_rows, "the baseline has"))
         return f"{where} {few:,} {'row' if few == 1 else 'rows'}: at least {LEAST_ROWS} are compared"
 
     def batches(self) -> Iterator[list[OwnColumn]]:

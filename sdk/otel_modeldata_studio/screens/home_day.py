@@ -18,7 +18,6 @@ __all__ = ["HomeDay", "HomeDrift", "HomeLabels", "ShownDay", "shown_day"]
 
 _SHOWN: Final = 3
 _MOST_COLUMNS: Final = 20
-_HOUR_NS: Final = 3_600 * 1_000_000_000
 
 
 class HomeDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,9 +125,7 @@ def _reason(name: str, day: CollectionDay) -> str:
         columns = f"{shown} and {more} more" if more > 0 else shown
         has = "has" if len(day.nulls) == 1 else "have"
         found.append(f"{columns} of {name} {has} more nulls than in the baseline")
-    first, last = day.windows.day.bounds
-    hours = f"{(last - first) / _HOUR_NS:.3g} hours"
-    return f"{', and '.join(found)}: in {day.rows:,} rows of the last {hours}" if found else ""
+    return f"{', and '.join(found)}: in {day.rows:,} rows of the last {day.windows.hours}" if found else ""
 
 
 def _report(name: str, day: CollectionDay, store: str) -> str:
