@@ -72,9 +72,7 @@ class DayReading:
         if lines > _MOST_LINES or lines + others > _MOST_LINES_OF_ALL or files > _MOST_FILES:
             size = f"{(lines + files) / 1e6:,.0f} MB"
             how = "compact them" if lines > files else "choose a smaller baseline"
-            return (
-                f"not compared: {size} of the last 24 hours and the baseline are much to read in the background: {how}"
-            )
+            return f"not compared: the last day and the baseline have {size}, which is much to read for a look: {how}"
         self._decoded[deployment] = max(lines, self._decoded.get(deployment, 0))
         for root, window in pending:
             self._read(root, window, pause)

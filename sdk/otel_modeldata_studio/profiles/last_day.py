@@ -184,15 +184,14 @@ class _Look:
     @property
     def note(self) -> str:
         """Why nothing is compared."""
-        if self.has_enough:
-            return ""
+        hours = self.compared.windows.hours
         if not self.rows:
-            return f"no row in the last {self.compared.windows.hours}"
+            return f"no row in the last {hours}"
+        if self.rows < LEAST_ROWS:
+            return _few(f"the last {hours} have", self.rows)
         if not self.baseline_rows:
             return f"no row in the baseline {self.compared.windows.baseline}"
-        day = f"the last {self.compared.windows.hours} have"
-        few, where = min((self.rows, day), (self.baseline_rows, "the baseline has"))
-        return f"{where} {few:,} {'row' if few == 1 else 'rows'}: at least {LEAST_ROWS} are compared"
+        return "" if self.has_enough else _few("the baseline has", self.baseline_rows)
 
     def batches(self) -> Iterator[list[OwnColumn]]:
         """The columns, some at a time."""
@@ -271,6 +270,10 @@ class _Look:
     def _has(self, rows: DeploymentRows, column: OwnColumn) -> bool:
         side = rows.side(column.role)
         return side is not None and column.own in side.columns
+
+
+def _few(where: str, rows: int) -> str:
+    return f"{where} {rows:,} {'row' if rows == 1 else 'rows'}: at least {LEAST_ROWS} are compared"
 
 
 def _farthest(far: Mapping[str, float], rising: set[str]) -> tuple[str, float] | None:
