@@ -48,7 +48,7 @@ def facets(  # noqa: PLR0913 (most are keywords)
     baseline: str | None = None,
     columns: tuple[str, ...] = (),
 ) -> FacetsAnswer:
-    """The facets of columns; without names those of all columns, the one that changed most first.
+    """The facets of columns; without names those of all columns, the one that changed most first, times at the end.
 
     Raises:
         ReaderError: a wrong argument, or the store cannot be read.
@@ -71,8 +71,13 @@ def facets(  # noqa: PLR0913 (most are keywords)
     places = {one.name: at for at, one in enumerate(wanted)}
     answers.sort(key=lambda one: places[one.column])
     if not columns:
-        answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
+        answers.sort(key=_change, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending + known.pending)
+
+
+def _change(facet: Facet) -> tuple[bool, bool, float]:
+    """How much a column has changed; less than any other one those of times: later ones are always others."""
+    return facet.psi is not None, facet.kind != "time", facet.psi or 0.0
 
 
 def _every(rows: DeploymentRows) -> list[OwnColumn]:
