@@ -119,13 +119,14 @@ def _reason(name: str, day: CollectionDay) -> str:
     """What is to be said of the columns of a collection; empty if nothing is."""
     found = []
     if day.drift is not None and day.drift[1] >= PSI:
-        found.append(f"{day.drift[0]} of {name} has drifted from the baseline (PSI {day.drift[1]:.2f})")
+        found.append(f"{day.drift[0]} has drifted from the baseline (PSI {day.drift[1]:.2f})")
     if day.nulls:
         shown, more = ", ".join(day.nulls[:_SHOWN]), len(day.nulls) - _SHOWN
         columns = f"{shown} and {more} more" if more > 0 else shown
-        has = "has" if len(day.nulls) == 1 else "have"
-        found.append(f"{columns} of {name} {has} more nulls than in the baseline")
-    return f"{', and '.join(found)}: in {day.rows:,} rows of the last {day.windows.hours}" if found else ""
+        found.append(f"{columns} {'has' if len(day.nulls) == 1 else 'have'} more nulls than in the baseline")
+    if not found:
+        return ""
+    return f"{', and '.join(found)}: {day.rows:,} rows of {name} in the last {day.windows.hours}"
 
 
 def _report(name: str, day: CollectionDay, store: str) -> str:

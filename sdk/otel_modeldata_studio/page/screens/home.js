@@ -107,11 +107,12 @@ export default function Home({location, about}) {
   }
   const bad = answer.collections.filter(({state}) => state === "bad").length;
   const warned = answer.collections.filter(({state}) => state === "warn").length;
+  const isLooking = answer.collections.some(({null_alarm: nulls}) => nulls === null);
   const lag = (Date.now() - Date.parse(answer.updated)) / 1000;
   return html`
     <div class="heading">
       <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
-      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : "all well"}</span>
+      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : isLooking ? "well so far" : "all well"}</span>
       <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})} />
       <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>
     </div>
