@@ -80,8 +80,12 @@ class Studio:
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
-        if self._days is not None:
-            self._days.close()
+        with self._making:
+            days, self._days = self._days, None
+        if days is not None:
+            days.close()
         self.catalog.close()
-        if self._tables is not None:
-            self._tables.close()
+        with self._making:
+            tables, self._tables, self._baselines = self._tables, None, None
+        if tables is not None:
+            tables.close()

@@ -25,7 +25,9 @@ _MOST_LINES: Final = 256 << 20
 _MOST_LINES_OF_ALL: Final = 1 << 30
 """Bytes of lines that are decoded for all of them: their rows are kept in the temporary folder."""
 _MOST_FILES: Final = 2 << 30
-"""Bytes of Parquet files that are checked, or copied from a distant store, for one deployment."""
+"""Bytes of Parquet files that are checked for one deployment."""
+_MOST_COPIED: Final = 256 << 20
+"""Bytes of Parquet files that are copied from a distant store for one deployment."""
 
 
 class DayReading:
@@ -69,7 +71,8 @@ class DayReading:
         lines = sum(_lines(found[root], window) for root, window in pending)
         files = sum(_files(found[root], window) for root, window in pending)
         others = sum(size for name, size in self._decoded.items() if name != deployment)
-        if lines > _MOST_LINES or lines + others > _MOST_LINES_OF_ALL or files > _MOST_FILES:
+        most = _MOST_FILES if self._tables.is_local else _MOST_COPIED
+        if lines > _MOST_LINES or lines + others > _MOST_LINES_OF_ALL or files > most:
             size = f"{(lines + files) / 1e6:,.0f} MB"
             how = "compact them" if lines > files else "choose a smaller baseline"
             return f"not compared: the last day and the baseline have {size}, which is much to read for a look: {how}"

@@ -185,6 +185,8 @@ class _Look:
     def note(self) -> str:
         """Why nothing is compared."""
         hours = self.compared.windows.hours
+        if not self.rows and self.side.columns and not next(self.batches(), None):
+            return "no column of numbers, texts or times: not compared"
         if not self.rows:
             return f"no row in the last {hours}"
         if self.rows < LEAST_ROWS:

@@ -182,6 +182,17 @@ def test_few_rows_are_no_alarm(tmp_path: Path, before: int, day: int, note: str)
     )
 
 
+def test_rows_of_nested_values_alone_are_not_compared(tmp_path: Path) -> None:
+    moment = NOW - pd.Timedelta(hours=3)
+    lines = [
+        line([{"tags": [at]}], number=at, time=f"{moment:%FT%TZ}", timens=str(int(moment.timestamp()) * 10**9 + at))
+        for at in range(40)
+    ]
+    write(tmp_path, lines, hour=f"{moment:%Y/%m/%d/%H}")
+    with studio_of(tmp_path) as studio:
+        assert said(looked(studio)[INPUTS]) == ((), None, "no column of numbers, texts or times: not compared")
+
+
 def test_nulls_that_may_be_by_chance_are_no_alarm(tmp_path: Path) -> None:
     few, many = [None, None, None, *[40.0] * 28], [None, None, None, *[40.0] * 28] * 20
     for before, values, expected in ((20, few, ()), (200, many, ("inputs.age",))):
