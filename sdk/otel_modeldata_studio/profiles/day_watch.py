@@ -43,7 +43,7 @@ _NEXT_SECONDS: Final = 3.0
 _LONGEST_PAUSE: Final = 5.0
 """A pause is as long as what was done before it, and as the questions that are answered then; each at most so long."""
 _QUESTION_SECONDS: Final = 0.05
-_LEAST_SECONDS: Final = 60.0
+_LEAST_SECONDS: Final = 10.0
 """Between two looks at a deployment that gets rows; or so many times as long as the last one took:"""
 _LEAST_SHARE: Final = 20
 _OLD_SECONDS: Final = 600.0
