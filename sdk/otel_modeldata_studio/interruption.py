@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["InterruptedRequest", "Interruptible", "Interruption", "current", "of_request"]
+__all__ = ["InterruptedRequest", "Interruptible", "Interruption", "are_answered", "current", "of_request"]
 
 
 class InterruptedRequest(Exception):  # noqa: N818 (it is no error: what it ends is not wanted any more)
@@ -72,6 +72,8 @@ class Interruption:
 
 _NEVER: Final = Interruption()
 _current: ContextVar[Interruption] = ContextVar("interruption", default=_NEVER)
+_questions: Final[set[Interruption]] = set()
+"""Those of the requests that are being answered."""
 
 
 def current() -> Interruption:
@@ -80,10 +82,23 @@ def current() -> Interruption:
 
 
 @contextmanager
-def of_request(interruption: Interruption) -> Iterator[None]:
-    """Make an interruption the current one, in this context."""
+def of_request(interruption: Interruption, *, is_question: bool = True) -> Iterator[None]:
+    """Make an interruption the current one, in this context.
+
+    Args:
+        interruption: ends the work.
+        is_question: whether somebody waits for the answer; else it is work in the background.
+    """
     token = _current.set(interruption)
+    if is_question:
+        _questions.add(interruption)
     try:
         yield
     finally:
+        _questions.discard(interruption)
         _current.reset(token)
+
+
+def are_answered() -> bool:
+    """Whether questions are being answered now, for which work in the background waits."""
+    return any(not one.ended for one in tuple(_questions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
 from typing import TYPE_CHECKING
 
 from .catalog.catalog import Catalog
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader import Store
 
     from .profiles.baseline_profiles import BaselineProfiles
+    from .profiles.day_watch import DayWatch
     from .tables.tables import Tables
 
 __all__ = ["Studio"]
@@ -42,23 +43,49 @@ class Studio:
         self.trace_url = trace_url
         self.cache = cache
         self.catalog = Catalog(store.objects)
+        self._making = threading.RLock()
+        self._tables: Tables | None = None
+        self._baselines: BaselineProfiles | None = None
+        self._days: DayWatch | None = None
 
-    @cached_property
+    @property
     def tables(self) -> Tables:
         """The rows of the store for queries."""
-        from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
+        with self._making:  # two questions must not make two temporary folders
+            if self._tables is None:
+                from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
 
-        return Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
+                self._tables = Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
+            return self._tables
 
-    @cached_property
+    @property
     def baselines(self) -> BaselineProfiles:
         """The profiles of baselines."""
-        from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
+        with self._making:
+            if self._baselines is None:
+                from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
 
-        return BaselineProfiles(self.tables, self.baseline)
+                self._baselines = BaselineProfiles(self.tables, self.baseline)
+            return self._baselines
+
+    @property
+    def days(self) -> DayWatch:
+        """What is known of the last day of each deployment."""
+        with self._making:
+            if self._days is None:
+                from .profiles.day_watch import DayWatch  # noqa: PLC0415 (imports pyarrow)
+
+                self._days = DayWatch(self.catalog, lambda: self.tables, lambda: self.baselines, self.baseline)
+            return self._days
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
+        with self._making:
+            days, self._days = self._days, None
+        if days is not None:
+            days.close()
         self.catalog.close()
-        if "tables" in self.__dict__:
-            self.__dict__.pop("tables").close()
+        with self._making:
+            tables, self._tables, self._baselines = self._tables, None, None
+        if tables is not None:
+            tables.close()

@@ -22,7 +22,6 @@ from otel_modeldata_reader.diagnosis.folder_listing import walk_below
 from otel_modeldata_reader.exceptions import ReaderError
 
 from .collection_hours import collection_hours, folders_of, newest_summaries
-from .column_alarms import ColumnAlarms
 from .hour_counts import HourCounts, seals_by_folder
 from .ledgers import Ledger, Ledgers, sealed_ledger
 from .line_samples import LineSamples
@@ -100,14 +99,12 @@ class Catalog:
     Attributes:
         counts: what manifests and seals count, as far as they were read.
         ledgers: of what was audited.
-        alarms: columns that have drifted or lost values, as screens have found them.
         types: of the columns of folders.
     """
 
     def __init__(self, store: StoreAccess, clock: Callable[[], float] = time.time) -> None:
         self.counts = HourCounts(store)
         self.ledgers = Ledgers(store)
-        self.alarms = ColumnAlarms()
         self.types = TypeSamples(store, self.counts)
         self._store = store
         self._clock = clock

@@ -147,6 +147,8 @@ class _Counted:
 
     @classmethod
     def of(cls, folder: Folder, known: CountedFolder | None) -> _Counted:
+        if known is not None and not known.fits(folder.blobs):
+            known = None  # it counts bytes that are not there: lines were erased since, or it is forged
         uncounted = sum(one.size for one in folder.blobs) if known is None else known.uncounted(folder.blobs)
         return cls(folder, known, uncounted)
 

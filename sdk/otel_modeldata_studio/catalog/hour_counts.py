@@ -31,6 +31,10 @@ _MOST_KEPT: Final = 300_000
 """Summaries in memory, a few hundred bytes each: 400 collections for a month."""
 _CHUNK: Final = 64
 _MOST_CHUNK_BYTES: Final = 16 << 20
+_LEAST_ROW: Final = 3
+"""Bytes of a row in a line: `{},`."""
+_LEAST_EVENT: Final = 10
+"""Bytes of an event but for its rows, at least: `{"data":[]}`."""
 _MOST_RANGES: Final = 2_000
 """Of event numbers that are kept for one folder; those of more are not known."""
 
@@ -77,6 +81,11 @@ class CountedFolder:
     def uncounted(self, blobs: Iterable[StoredObject]) -> int:
         """The bytes of a folder that came later."""
         return sum(max(0, one.size - self._size(one)) for one in blobs)
+
+    def fits(self, blobs: Iterable[StoredObject]) -> bool:
+        """Whether the blobs of a folder have the bytes that were counted, but for those that were removed."""
+        there = {one.name: one.size for one in blobs}
+        return all(there.get(name, size) >= size for name, size in self.sizes.items() if name not in self.dropped)
 
     def _size(self, blob: StoredObject) -> int:
         # A dropped blob whose name is there again is another one, unless it was not removed yet.
@@ -192,7 +201,9 @@ def _counted(summary: Summary, content: bytes) -> CountedFolder | None:
         return None
 
 
-def _of_seal(seal: Seal) -> CountedFolder:
+def _of_seal(seal: Seal) -> CountedFolder | None:
+    if seal.events * _LEAST_EVENT > sum(one.size for one in seal.blobs):
+        return None  # likewise; rows may be in payloads elsewhere
     return CountedFolder(
         events=seal.events,
         rows=seal.rows,
@@ -212,7 +223,11 @@ def _producers(numbers: Sequence[ProducerNumbers], *, is_all: bool) -> Mapping[s
     return {one.producer: one.ranges for one in numbers if one.producer and one.ranges}
 
 
-def _of_manifest(manifest: Manifest) -> CountedFolder:
+def _of_manifest(manifest: Manifest) -> CountedFolder | None:
+    size = sum(one.size for one in manifest.blobs)
+    rows = sum(part.rows for part in manifest.parts if part.kind == "rows")
+    if rows * _LEAST_ROW + manifest.counts.events * _LEAST_EVENT > size:
+        return None  # so many are not in the bytes that it names: no compaction has counted them
     return CountedFolder(
         events=manifest.counts.events,
         rows=sum(part.rows for part in manifest.parts),

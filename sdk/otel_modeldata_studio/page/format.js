@@ -79,3 +79,6 @@ export function cell(value) {
   }
   return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(7))) : String(value);
 }
+
+/** How many different values free texts have, which are not shown one by one; null is more than were counted. */
+export const different = (distinct) => distinct === 0 ? "no value in this window" : distinct === null || distinct === undefined ? "very many different values" : distinct === 1 ? "one value" : `${count(distinct)} different values`;

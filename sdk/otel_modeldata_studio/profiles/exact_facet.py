@@ -9,10 +9,11 @@ import numpy as np
 
 from otel_modeldata_reader.reporting.measures.bins import bin_counts, fixed_edges
 from otel_modeldata_reader.reporting.measures.distances import population_stability
+from otel_modeldata_reader.reporting.profiles.table_profile import are_free_texts
 
 from ..queries.histograms import MOST_VALUES, binned, counted
 from ..queries.joined_rows import joined_rows
-from .facet import bins_of, counted_facet, edges_for
+from .facet import bins_of, counted_facet, edges_for, text_facet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,4 +119,6 @@ def _counted(
     whole = msgspec.structs.replace(
         sampled, rows=nulls + sum(counts.values()), nulls=nulls, distinct=len(counts), sample=1.0
     )
+    if are_free_texts(len(counts), sum(counts.values())):
+        return text_facet(msgspec.structs.replace(whole, kind="text"), counts)
     return counted_facet(whole, counts, None if baseline is None else baseline.categories)

@@ -20,9 +20,23 @@ if TYPE_CHECKING:
 
     from ..queries.joined_rows import OwnColumn
 
-__all__ = ["Bin", "Facet", "Value", "bins_of", "comparable", "counted_facet", "edges_for", "facet_of", "psi_of"]
+__all__ = [
+    "Bin",
+    "Facet",
+    "Value",
+    "are_texts",
+    "bins_of",
+    "comparable",
+    "counted_facet",
+    "edges_for",
+    "facet_of",
+    "psi_of",
+    "text_facet",
+]
 
 _SHOWN_VALUES: Final = 20
+_FREQUENT: Final = 0.01
+"""The share of the values of a column that a free text has at least, to be shown."""
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +57,11 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True):
-    """A column; `rows`, `nulls` and all counts are of the sample, which is `sample` of the rows of the window."""
+    """A column; `rows`, `nulls` and all counts are of the sample, which is `sample` of the rows of the window.
+
+    Free texts (`kind` is `text`) have no `psi`, and in `values` only those that are frequent; `distinct` says how many
+    there are, and is None where they are more than were counted.
+    """
 
     column: str
     kind: str
@@ -67,10 +85,11 @@ def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile |
         baseline: None without one, or where it has no values of this kind.
         share: of the rows of the window that the profile is of.
     """
+    is_text = are_texts(window, baseline)
     baseline = comparable(window, baseline)
     facet = Facet(
         column=column.name,
-        kind=_kind(column, window),
+        kind="text" if is_text else _kind(column, window),
         rows=window.summary.rows,
         nulls=window.summary.nulls,
         distinct=window.summary.distinct,
@@ -78,9 +97,17 @@ def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile |
     )
     if window.kind in {"number", "time"} or (window.is_empty and baseline is not None and len(baseline.values)):
         return _binned(facet, window, baseline, is_time=column.kind == "time")
-    if window.kind == "category" or window.categories:
+    if is_text:
+        return text_facet(facet, window.categories)
+    if window.kind == "category":
         return counted_facet(facet, window.categories, None if baseline is None else baseline.categories)
     return facet
+
+
+def are_texts(window: ColumnProfile, baseline: ColumnProfile | None) -> bool:
+    """Whether a column has free texts, such as ids: on one side too many of them differ, so they are not compared."""
+    sides = [one for one in (window, baseline) if one is not None and not one.is_empty]
+    return {one.kind for one in sides} <= {"category", "text"} and any(one.kind == "text" for one in sides)
 
 
 def edges_for(window: ColumnProfile, baseline: ColumnProfile | None) -> Floats | None:
@@ -156,6 +183,15 @@ def _binned(facet: Facet, window: ColumnProfile, baseline: ColumnProfile | None,
     time = window.summary.type if is_time else None
     bins = bins_of(edges, bin_counts(edges, window.values).tolist(), of_baseline, limits, time=time)
     return msgspec.structs.replace(facet, bins=bins, psi=psi_of(window, baseline))
+
+
+def text_facet(facet: Facet, window: Mapping[str, int]) -> Facet:
+    """A facet of free texts: only those that are frequent, if there are some, and the others together."""
+    total = sum(window.values())
+    frequent = [(count, name) for name, count in window.items() if count > 1 and count >= _FREQUENT * total]
+    frequent.sort(key=lambda one: (-one[0], one[1]))
+    values = [Value(value=name, count=count) for count, name in frequent[:_SHOWN_VALUES]]
+    return msgspec.structs.replace(facet, values=values, other=total - sum(one.count for one in values), psi=None)
 
 
 def counted_facet(facet: Facet, window: Mapping[str, int], baseline: Mapping[str, int] | None) -> Facet:

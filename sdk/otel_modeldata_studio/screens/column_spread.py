@@ -11,6 +11,7 @@ import numpy as np
 
 from otel_modeldata_reader.reporting.measures.bins import bin_counts, fixed_edges
 from otel_modeldata_reader.reporting.measures.distances import population_stability
+from otel_modeldata_reader.reporting.profiles.table_profile import are_free_texts
 
 from ..profiles.facet import Facet, bins_of, edges_for, facet_of
 from ..queries.joined_rows import joined_rows
@@ -18,6 +19,7 @@ from ..queries.spreads import binned, categories_over_time, category_counts, num
 from ..tables.slices import even_slices
 
 if TYPE_CHECKING:
+    from otel_modeldata_reader.reporting.figures.column import Kind
     from otel_modeldata_reader.reporting.measures.bins import Floats
     from otel_modeldata_reader.reporting.profiles.table_profile import ColumnProfile
     from otel_modeldata_reader.window import Window
@@ -174,11 +176,13 @@ def _of_numbers(
             shown[int(one)] += count
             fixed[place, int(other)] += count
     compared = baseline if bins.baseline is not None else None
+    # As in a report: numbers that floats do not hold apart are not compared.
+    has_psi = compared is not None and not (sampled.are_rounded or compared.are_rounded)
     facet = msgspec.structs.replace(
         facet_of(rows.own, sampled, compared, 1.0),
         rows=int(totals.sum()),
         nulls=int(nulls.sum()),
-        psi=None if bins.baseline is None else _stability(bins.baseline, fixed.sum(axis=0)),
+        psi=_stability(bins.baseline, fixed.sum(axis=0)) if has_psi else None,
         sample=1.0,
     )
     found: dict[int, Sequence[float]] = {}
@@ -229,18 +233,19 @@ def _of_categories(
     alias = chosen.aliases[rows.own.name]
     counted = rows.answer(category_counts(chosen, alias, _MOST_CATEGORIES + 2))
     counts = {text: int(count) for text, count in counted if text is not None}
-    compared = baseline if baseline is not None and baseline.categories else None
-    if len(counts) > _MOST_CATEGORIES or (sampled.kind == "text" and compared is None):
-        facet = facet_of(rows.own, sampled, baseline, share)  # too many different texts to compare
-        names: list[str] = []
+    if len(counts) > _MOST_CATEGORIES:
+        facet = facet_of(rows.own, sampled, baseline, share)
     else:
         nulls = sum(int(count) for text, count in counted if text is None)
         summary = msgspec.structs.replace(
             sampled.summary, rows=sum(counts.values()) + nulls, nulls=nulls, distinct=len(counts)
         )
-        exact = replace(sampled, kind="category", is_empty=not counts, categories=counts, summary=summary)
-        facet = facet_of(rows.own, exact, compared, 1.0)
-        names = list(counts)[:_TIMED_CATEGORIES]
+        kind: Kind = "text" if are_free_texts(len(counts), sum(counts.values())) else "category"
+        exact = replace(sampled, kind=kind, is_empty=not counts, categories=counts, summary=summary)
+        facet = facet_of(rows.own, exact, baseline, 1.0)
+    # Of free texts only those that are frequent are counted over time.
+    names = [one.value for one in facet.values if one.count] if facet.kind == "text" else list(counts)
+    names = names[:_TIMED_CATEGORIES]
     totals, nulls_at = np.zeros(steps.count, np.int64), np.zeros(steps.count, np.int64)
     timed = {name: np.zeros(steps.count, np.int64) for name in names}
     for at, is_null, text, count in rows.answer(categories_over_time(chosen, alias, steps.first, steps.step, names)):
@@ -250,7 +255,8 @@ def _of_categories(
             nulls_at[place] += count
         elif text is not None:
             timed[text][place] += count
-    psi = [] if facet.psi is None or compared is None else _category_psi(compared.categories, timed, totals - nulls_at)
+    known = None if facet.psi is None or baseline is None else baseline.categories
+    psi = [] if known is None else _category_psi(known, timed, totals - nulls_at)
     shares = {name: _rates(timed[name], totals) for name in names[:_SHOWN_SHARES]}
     return Spread(facet=facet, null_rate=_rates(nulls_at, totals), psi=psi, shares=shares)
 

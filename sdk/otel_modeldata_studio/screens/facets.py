@@ -14,7 +14,6 @@ from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from ..tables.deployment_rows import LABELS
 from .explored import explored
-from .noted_columns import note_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +48,7 @@ def facets(  # noqa: PLR0913 (most are keywords)
     baseline: str | None = None,
     columns: tuple[str, ...] = (),
 ) -> FacetsAnswer:
-    """The facets of columns; without names those of all columns, the one that changed most first.
+    """The facets of columns; without names those of all columns, the one that changed most first, times at the end.
 
     Raises:
         ReaderError: a wrong argument, or the store cannot be read.
@@ -71,12 +70,14 @@ def facets(  # noqa: PLR0913 (most are keywords)
             answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
     places = {one.name: at for at, one in enumerate(wanted)}
     answers.sort(key=lambda one: places[one.column])
-    if not (filters or known.pending):
-        for facet in answers:
-            note_column(studio, deployment, window, facet, known.columns.get(facet.column))
     if not columns:
-        answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
+        answers.sort(key=_change, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending + known.pending)
+
+
+def _change(facet: Facet) -> tuple[bool, bool, float]:
+    """How much a column has changed; less than any other one those of times: later ones are always others."""
+    return facet.psi is not None, facet.kind != "time", facet.psi or 0.0
 
 
 def _every(rows: DeploymentRows) -> list[OwnColumn]:

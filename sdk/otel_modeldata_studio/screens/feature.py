@@ -16,7 +16,6 @@ from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from .column_spread import NO_QUANTILES, ColumnBins, ColumnRows, Quantiles, Spread, spread_of, with_same_bins
 from .explored import explored
-from .noted_columns import note_column
 from .steps import Steps, steps_of
 
 if TYPE_CHECKING:
@@ -121,8 +120,6 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     spreads = [spread, *(one for one in beside if isinstance(one, Spread))]
     facet, *facets = with_same_bins(spreads, bins, known)
     of_others = iter(facets)
-    if not filters:
-        note_column(studio, deployment, window, facet, known)
     return FeatureAnswer(
         column=own.name,
         kind=spread.facet.kind,

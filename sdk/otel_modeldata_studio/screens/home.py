@@ -11,6 +11,7 @@ import msgspec
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 
 from ..catalog.collection_state import CollectionState, StateLevel, state_of
+from .home_day import HomeDay, HomeDrift, HomeLabels, shown_day
 from .times import time_text
 
 if TYPE_CHECKING:
@@ -19,28 +20,11 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
 
     from ..catalog.collection_hours import CollectionHours
-    from ..catalog.column_alarms import ColumnAlarms
     from ..studio import Studio
 
-__all__ = ["About", "Deployment", "Home", "HomeDrift", "HomeRow", "about", "home"]
+__all__ = ["About", "Deployment", "Home", "HomeRow", "about", "home"]
 
-DRIFT: Final = 0.2
-"""The population stability index from which on a column has drifted, as in a report."""
-_SHOWN: Final = 3
-_MOST_COLUMNS: Final = 20
 _LEVELS: Final = {"bad": 0, "warn": 1, "ok": 2}
-
-
-class HomeDrift(msgspec.Struct, frozen=True, kw_only=True):
-    """The column that is farthest from the baseline.
-
-    Attributes:
-        column: with the prefix of its role, `inputs.age`.
-        psi: population stability index.
-    """
-
-    column: str
-    psi: float
 
 
 class HomeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +48,10 @@ class HomeRow(msgspec.Struct, frozen=True, kw_only=True):
         duplicates: further lines with the id of an event, likewise.
         parked: lines that wait for their place.
         quarantined: records that could not become lines.
-        null_alarm: columns with more nulls than in the baseline, as far as they are known.
-        drift: the column that is farthest from the baseline, if it is known.
+        null_alarm: columns with more nulls in the last day than in the baseline; None where nothing was looked at yet.
+        drift: the column that is farthest from the baseline, unless it is by chance; None where there is none.
+        day: what was compared; None where it was not looked at yet, and for a collection without rows of a model.
+        labels: of a collection of labels: the share of rows that have one, if it is known.
         state: how much it needs eyes.
         reason: why, in one sentence; empty if all is well.
         command: what to run; empty if nothing helps.
@@ -87,8 +73,10 @@ class HomeRow(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int | None
     parked: int
     quarantined: int
-    null_alarm: tuple[str, ...] = ()
+    null_alarm: tuple[str, ...] | None = None
     drift: HomeDrift | None = None
+    day: HomeDay | None = None
+    labels: HomeLabels | None = None
     state: StateLevel = "ok"
     reason: str = ""
     command: str = ""
@@ -192,6 +180,7 @@ def home(studio: Studio) -> Home:
         ReaderError: the store cannot be listed.
     """
     catalog = studio.catalog
+    studio.days.want()
     listing = catalog.listing()
     numbers = catalog.hours(listing)
     quarantined, parked = catalog.quarantined, catalog.parked
@@ -212,7 +201,7 @@ def home(studio: Studio) -> Home:
             quarantined=count,
         )
         row = _row(found, hours, state, parked=0 if of_root is None else of_root.lines, quarantined=count)
-        rows.append(_with_alarms(row, catalog.alarms))
+        rows.append(_with_day(row, studio))
     rows.sort(key=lambda one: (_LEVELS[one.state], one.name))
     return Home(
         collections=tuple(rows),
@@ -222,21 +211,18 @@ def home(studio: Studio) -> Home:
     )
 
 
-def _with_alarms(row: HomeRow, alarms: ColumnAlarms) -> HomeRow:
+def _with_day(row: HomeRow, studio: Studio) -> HomeRow:
     """The row with what is known of its columns; a warning, if nothing else is to be said."""
-    nulls, drift = alarms.nulls(row.name), alarms.drift(row.name)
-    reason, level = row.reason, row.state
-    if level == "ok" and nulls:
-        level, reason = "warn", f"{', '.join(nulls[:_SHOWN])} of {row.name} have more nulls than in the baseline"
-    elif level == "ok" and drift is not None and drift[1] >= DRIFT:
-        level, reason = "warn", f"{drift[0]} of {row.name} has drifted from the baseline: its PSI is {drift[1]:.2f}"
-    return msgspec.structs.replace(
-        row,
-        null_alarm=nulls[:_MOST_COLUMNS],
-        drift=None if drift is None else HomeDrift(column=drift[0], psi=drift[1]),
-        state=level,
-        reason=reason,
+    found = studio.days.day(row.name.rpartition("/")[0])
+    if found is None:
+        return row
+    shown = shown_day(row.name, found, studio.store.objects.shown)
+    row = msgspec.structs.replace(
+        row, null_alarm=shown.null_alarm, drift=shown.drift, day=shown.day, labels=shown.labels
     )
+    if row.state != "ok" or not shown.reason:
+        return row
+    return msgspec.structs.replace(row, state="warn", reason=shown.reason, command=shown.command)
 
 
 def _row(

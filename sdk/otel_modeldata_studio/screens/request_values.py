@@ -126,7 +126,7 @@ def row_values(
 
 
 def place_of(value: Any, kind: str, baseline: ColumnProfile, rank: Rank | None = None) -> Place | None:
-    """Where a value is in a baseline; None where they cannot be compared.
+    """Where a value is in a baseline; None where they cannot be compared, and where the place says nothing.
 
     Args:
         value: as JSON has it.
@@ -139,11 +139,13 @@ def place_of(value: Any, kind: str, baseline: ColumnProfile, rank: Rank | None =
         return Place(is_null=True, share=baseline.summary.nulls / rows if rows else None)
     if len(baseline.values):
         number = _number(value, kind)
-        return None if number is None else _percentile(number, baseline, rank)
+        if number is None or (kind == "time" and number > baseline.values.max()):
+            return None  # a moment after a baseline that is over says nothing
+        return _percentile(number, baseline, rank)
+    if baseline.kind == "text":
+        return None  # of ids nearly each is new
     if baseline.categories:
         count = baseline.categories.get(short_category(_text(value)), 0)
-        if not count and baseline.summary.distinct is None:  # not all of its texts were counted
-            return None
         return Place(is_new=not count, share=count / rows)
     return None
 

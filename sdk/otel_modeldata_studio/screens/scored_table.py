@@ -91,7 +91,9 @@ def scored_table(studio: Studio, found: DeploymentRows, window: Window, named: R
     text = scored(chosen, wanted)
     table = studio.tables.database.table(text.text, text.parameters)
     is_scored = pc.or_(table["prediction"].is_valid(), table["score"].is_valid())
-    return ScoredTable(rows=table.filter(is_scored), roles=roles, share=share)
+    # DuckDB gives rows in any order, and the same question has the same answer to the last digit.
+    order = [("time", "ascending"), ("row_id", "ascending")]
+    return ScoredTable(rows=table.filter(is_scored).sort_by(order), roles=roles, share=share)
 
 
 def sliceable(found: DeploymentRows) -> list[str]:

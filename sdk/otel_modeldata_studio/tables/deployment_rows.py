@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from .piece import Piece
     from .tables import Tables
 
-__all__ = ["LABELS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
+__all__ = ["LABELS", "NO_ROWS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
 
 INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
 LABELS: Final = "labels"
 _ROLES: Final = {"model_inputs": INPUTS, "model_outputs": OUTPUTS, "ground_truth": LABELS}
-_OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
+NO_ROWS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
 """Collections whose rows are no rows of a model."""
 _OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
@@ -114,7 +114,7 @@ def deployment_rows(
     """
     roots = {root.rpartition("/")[2]: root for root in tables.roots(deployment)}
     names = [name for name in _ROLES if name in roots]
-    names += sorted(name for name in roots if name not in _ROLES and name not in _OTHERS)
+    names += sorted(name for name in roots if name not in _ROLES and name not in NO_ROWS)
     names = [name for name in names if name != "ground_truth"][: _MOST_SIDES - 1] + [
         name for name in names if name == "ground_truth"
     ]

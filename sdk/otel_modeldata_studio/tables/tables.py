@@ -47,6 +47,9 @@ class Tables:
         store: is read.
         listing: returns the collections of the store, as they were listed last.
         cache: where the temporary folder is made that takes Parquet files of lines; None is that of the system.
+
+    Attributes:
+        is_local: whether Parquet files are read where they are; else they are copied.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Tables:
         self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache, ignore_cleanup_errors=True)
         folder = Path(self._own.name).resolve()
         local = _local_folder(store)
+        self.is_local = local is not None
         self.database = Database([folder] if local is None else [folder, local])
         self._parts = PartPieces(store, local, folder)
         self._folder = folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,3 +100,20 @@ def test_dropped_lines_are_unknown_until_their_manifest_was_read(tmp_path: Path)
         for folder in folders:
             counts.read(folder.summaries)
         assert known() == (29, 29, False)
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_rows_that_the_bytes_cannot_have_are_not_counted(tmp_path: Path, sized: bool) -> None:
+    write_hours(tmp_path, COUNTS)
+    with reader.open(tmp_path) as store:
+        store.compact()
+    paths = sorted(tmp_path.glob(f"_parquet/{INPUTS}/**/manifest-*.json"))
+    for path in paths[-2:]:
+        manifest = json.loads(path.read_bytes())
+        manifest["parts"][0]["groups"][0]["rows"] = 4_000_000
+        if sized:
+            manifest["blobs"][0]["size"] = 10**9
+        path.write_text(json.dumps(manifest))
+    found = numbers(tmp_path)
+    assert (found.hours, found.is_estimated) == (hours(COUNTS), True)
+    assert (found.events, found.rows) == (29, 29)

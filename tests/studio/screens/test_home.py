@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from looked_store import INPUTS, NOW, hour, numbered, studio_of, write_hours
 from read_lines import line, write
 
-import otel_modeldata_reader as reader
-from otel_modeldata_studio.screens.feature import feature
 from otel_modeldata_studio.screens.home import About, Deployment, HomeRow, about, home
-from otel_modeldata_studio.studio import Studio
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from shop_store import Shop
 
 
 def test_a_row_has_the_numbers_of_its_collection(tmp_path: Path) -> None:
@@ -103,19 +97,3 @@ def test_a_second_answer_reads_nothing_that_the_first_one_has_read(tmp_path: Pat
         assert home(studio).collections == first.collections
         assert len(first.collections) == 40
     assert read == []
-
-
-def test_what_other_screens_found_out_about_columns_is_repeated(shop_store: Shop) -> None:
-    with reader.open(shop_store.root) as store:
-        studio = Studio(store, baseline=shop_store.baseline)
-        for column in ("inputs.country", "inputs.age"):
-            feature(
-                studio, deployment="shop/blue", column=column, since=f"{shop_store.until - timedelta(hours=3):%FT%TZ}"
-            )
-        rows = {one.name: one for one in home(studio).collections}
-        studio.close()
-    inputs, others = rows.pop("shop/blue/model_inputs"), rows.values()
-    assert inputs.null_alarm == ("inputs.age",)
-    assert inputs.drift is not None
-    assert (inputs.drift.column, inputs.drift.psi > 0.5, inputs.state) == ("inputs.age", True, "warn")
-    assert all((one.null_alarm, one.drift) == ((), None) for one in others)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .column import ColumnFigures, Drift
     from .report import CollectionFigures, Figures, Thresholds
 
-__all__ = ["CHANCE", "findings_of", "label_notes", "with_findings"]
+__all__ = ["CHANCE", "column_findings", "findings_of", "label_notes", "with_findings"]
 
 CHANCE: Final = 0.01
 """A distance is no finding if one as large or larger is more likely than this, although nothing has changed."""
@@ -45,7 +45,7 @@ def findings_of(figures: Figures) -> tuple[Finding, ...]:
     for collection in figures.collections:
         found += _of_collection(collection, figures.thresholds)
         for column in collection.columns:
-            found += _of_column(collection.name, column, figures.thresholds)
+            found += column_findings(collection.name, column, figures.thresholds)
     return tuple(sorted(found, key=lambda one: (_ORDER.index(one.measure), -one.value)))
 
 
@@ -111,7 +111,15 @@ def _of_collection(collection: CollectionFigures, thresholds: Thresholds) -> Ite
         yield Finding(measure="columns", text=text, collection=name)
 
 
-def _of_column(collection: str, column: ColumnFigures, thresholds: Thresholds) -> Iterator[Finding]:
+def column_findings(collection: str, column: ColumnFigures, thresholds: Thresholds) -> Iterator[Finding]:
+    """What needs eyes in one column.
+
+    Args:
+        collection: of the store.
+        column: its figures.
+        thresholds: from which value on a figure is a finding.
+    """
+
     def finding(measure: str, text: str, value: float, threshold: float | None) -> Finding:
         return Finding(
             measure=measure, text=text, collection=collection, column=column.name, value=value, threshold=threshold

@@ -52,7 +52,8 @@ def block_bootstrap(
 ) -> dict[str, tuple[float, float] | None]:
     """The intervals of functions of sums over rows, by bootstrap with a fixed seed.
 
-    More than 2,000 rows are put into 2,000 random blocks, which are drawn in place of rows.
+    More than 2,000 rows are put into 2,000 random blocks, which are drawn in place of rows. The order of the rows is no
+    matter: the same rows have the same intervals.
 
     Args:
         sums: one row for each row: what is to be added up.
@@ -61,6 +62,7 @@ def block_bootstrap(
     if len(sums) < 2:
         return dict.fromkeys(measures)
     random = np.random.default_rng(_SEED)
+    sums = sums[np.lexsort(sums.T)]
     blocks = sums
     if len(sums) > _BLOCKS:
         places = random.permutation(len(sums)) % _BLOCKS

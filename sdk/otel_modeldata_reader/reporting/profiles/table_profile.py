@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..figures.column import Kind
     from ..measures.bins import Counts, Floats
 
-__all__ = ["ColumnProfile", "TableProfile", "profile_of"]
+__all__ = ["ColumnProfile", "TableProfile", "are_free_texts", "profile_of"]
 
 MOST_CATEGORIES: Final = 10_000
 """A column with more different texts is text."""
@@ -124,6 +124,16 @@ def profile_of(
     return TableProfile(rows=sample.seen, sampled=sample.rows, columns=columns)
 
 
+def are_free_texts(different: int, values: int) -> bool:
+    """Whether texts are no categories, such as ids and names: too many of them differ.
+
+    Args:
+        different: how many different texts there are.
+        values: how many texts there are.
+    """
+    return different > MOST_CATEGORIES or (different > _FEW_CATEGORIES and different * _ROWS_PER_CATEGORY > values)
+
+
 def _finite(values: Floats) -> Floats:
     return values[np.isfinite(values)]
 
@@ -210,10 +220,7 @@ class _Texts:
     @property
     def is_text(self) -> bool:
         """Whether the values are no categories."""
-        different = len(self.counts)
-        return self.is_full or (
-            different > _FEW_CATEGORIES and different * _ROWS_PER_CATEGORY > sum(self.counts.values())
-        )
+        return self.is_full or are_free_texts(len(self.counts), sum(self.counts.values()))
 
     def add(self, column: Any) -> None:
         """Add the texts of a column."""

@@ -1,7 +1,7 @@
 // The values of one column: the window filled, the baseline as an outline. Each bin or value is a link to its rows.
 
 import {html} from "../html.js";
-import {count, percent} from "../format.js";
+import {count, different, percent} from "../format.js";
 import {Text} from "../components/value.js";
 
 const WIDE = 1000;
@@ -21,6 +21,9 @@ export function HistogramPair({facet, text, hrefOf, height = 160}) {
   }
   if (facet.values?.length > 0) {
     return html`<${Values} facet=${facet} hrefOf=${hrefOf} />`;
+  }
+  if (facet.kind === "text" && facet.distinct !== 0) {
+    return html`<p class="soft">Free texts: ${different(facet.distinct)}. They are not compared.</p>`;
   }
   return html`<p class="soft">No values in this window.</p>`;
 }

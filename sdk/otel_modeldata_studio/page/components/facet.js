@@ -2,7 +2,7 @@
 import {html} from "../html.js";
 import {Histogram} from "../charts/histogram.js";
 import {binsOf, valuesOf, withNull, withRange, withValue} from "../filters.js";
-import {count, number, ownName, percent, time} from "../format.js";
+import {count, different, number, ownName, percent, time} from "../format.js";
 import {link} from "../state.js";
 import {visible} from "./value.js";
 
@@ -17,14 +17,14 @@ const shareOf = (part, counts) => {
 };
 
 function Values({facet, filters, change}) {
-  const {column, values, other} = facet;
+  const {column, kind, values, other, distinct} = facet;
   const chosen = valuesOf(filters, column);
   const all = [...values.map((one) => one.count), other];
   const hasBaseline = values.some((one) => one.baseline !== null && one.baseline !== undefined);
   const before = [...values.map((one) => one.baseline), facet.other_baseline];
   return html`
     <ul class="values">
-      ${values.slice(0, SHOWN_VALUES).map(({value, count: rows, baseline}) => {
+      ${values.slice(0, kind === "text" ? SHOWN_VALUES - 1 : SHOWN_VALUES).map(({value, count: rows, baseline}) => {
         const share = shareOf(rows, all);
         const text = value === null ? "null" : value === "" ? "(empty)" : String(value);
         return html`
@@ -39,7 +39,8 @@ function Values({facet, filters, change}) {
             </button>
           </li>`;
       })}
-      ${values.length === 0 && html`<li class="soft">no value in this window</li>`}
+      ${kind === "text" && html`<li class="soft">${different(distinct)}</li>`}
+      ${kind !== "text" && values.length === 0 && html`<li class="soft">no value in this window</li>`}
     </ul>`;
 }
 
@@ -66,7 +67,7 @@ export function Facet({column, facet, filters, change, edit, endpoint}) {
         ${facet?.nulls > 0 && html`
           <button type="button" class="tiny" aria-pressed=${filters.some((one) => one.column === column.name && one.op === "null")}
             onClick=${() => change(withNull(filters, column.name, "null"))} title=${`${count(facet.nulls)} nulls: show only these`}>${percent(facet.nulls / Math.max(1, facet.rows))} null</button>`}
-        ${facet?.psi !== null && facet?.psi !== undefined && html`<span class=${facet.psi >= DRIFTED ? "psi alarm-text" : "psi soft"} title="Population stability index against the baseline; from 0.2 on it has changed">${number(facet.psi)}</span>`}
+        ${facet?.psi !== null && facet?.psi !== undefined && html`<span class=${facet.psi >= DRIFTED && facet.kind !== "time" ? "psi alarm-text" : "psi soft"} title=${facet.kind === "time" ? "Population stability index against the baseline: later times are always others" : "Population stability index against the baseline; from 0.2 on it has changed"}>${number(facet.psi)}</span>`}
         <button type="button" class="tiny plain" aria-label=${`Filter ${ownName(column.name)}`} title="Filter by exact values" onClick=${() => edit(column)}>⋯</button>
       </header>
       ${facet === null ? html`<div class="bone tall"></div>`

@@ -5,11 +5,12 @@ import {Sparkline} from "../charts/sparkline.js";
 import {CopyButton} from "../components/copy_button.js";
 import {Empty, Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
-import {age, bytes, compact, count, duration, number, ownName, time} from "../format.js";
+import {age, bytes, compact, count, duration, number, ownName, percent, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, link, visit} from "../state.js";
 
 const SECONDS = 10;
+const DRIFTED = 0.2;
 const STATES = {bad: "needs eyes", warn: "look at it", ok: "well"};
 
 const first = (store) => [
@@ -25,7 +26,35 @@ inputs.collect(frame)  # the DataFrame that you score`,
 /** A count that is fine when it is 0, and otherwise stands out. */
 const Faults = ({value, name}) => html`<td class=${value > 0 ? "alarm-text" : "soft"} data-name=${name}>${value === null ? "–" : count(value)}</td>`;
 
-function Row({row, isCursor}) {
+/** What the columns of a row were compared with, in a sentence; null if nothing was. */
+function compared({day, null_alarm: nulls}) {
+  if (nulls === null) return "The last day is compared in the background: it comes in a moment.";
+  if (!day) return null;
+  if (day.note) return day.note;
+  return `${time(day.since)} to ${time(day.until)} UTC (${count(day.rows)} rows), compared with ${day.baseline} (${count(day.baseline_rows)} rows)`;
+}
+
+const NOT_YET = html`<span class="soft not-yet">not looked at yet</span>`;
+const NOTHING = html`<span class="soft">–</span>`;
+
+/** Columns that lost values; of labels, which come late, how many rows have one. */
+function Nulls({row: {null_alarm: nulls, labels}}) {
+  if (nulls === null) return NOT_YET;
+  if (labels) return html`<span class="soft">${percent(labels.labeled / labels.rows)} labeled</span>`;
+  if (nulls.length === 0) return NOTHING;
+  return html`<span class="alarm-text"><bdi>${ownName(nulls[0])}</bdi>${nulls.length > 1 && ` +${nulls.length - 1}`}</span>`;
+}
+
+/** The column that is farthest from the baseline. */
+function Drift({row: {null_alarm: nulls, drift, day}, parts, about}) {
+  if (nulls === null) return NOT_YET;
+  if (!drift) return NOTHING;
+  // The window that was compared; a baseline that is a file is that of Studio itself.
+  const query = {since: day.since, until: day.until, baseline: day.baseline === about.baseline ? null : day.baseline};
+  return html`<a class=${drift.psi >= DRIFTED ? "alarm-text" : ""} href=${link("feature", [...parts, drift.column], query)}><bdi>${ownName(drift.column)}</bdi> ${number(drift.psi)}</a>`;
+}
+
+function Row({row, isCursor, about}) {
   const {name, endpoint, deployment} = row;
   const total = row.hours.reduce((sum, hour) => sum + hour, 0);
   const said = row.hours_unit === "bytes" ? bytes(total) : `${row.is_estimated ? "about " : ""}${count(Math.round(total))} events`;
@@ -43,8 +72,8 @@ function Row({row, isCursor}) {
         <${Faults} value=${row.duplicates} name="duplicates" />
         <${Faults} value=${row.parked} name="parked" />
         <${Faults} value=${row.quarantined} name="quarantined" />
-        <td class="wide">${row.null_alarm.length > 0 ? html`<span class="alarm-text" title=${row.null_alarm.join(", ")}><bdi>${ownName(row.null_alarm[0])}</bdi>${row.null_alarm.length > 1 && ` +${row.null_alarm.length - 1}`}</span>` : html`<span class="soft">–</span>`}</td>
-        <td class="wide">${row.drift ? html`<a class=${row.drift.psi >= 0.2 ? "alarm-text" : ""} href=${link("feature", [...parts, row.drift.column])}><bdi>${ownName(row.drift.column)}</bdi> ${number(row.drift.psi)}</a>` : html`<span class="soft">–</span>`}</td>
+        <td class="wide" title=${compared(row)} data-name="nulls"><${Nulls} row=${row} /></td>
+        <td class="wide" title=${compared(row)} data-name="drift"><${Drift} row=${row} parts=${parts} about=${about} /></td>
       </tr>
       ${row.reason && html`
         <tr class="reason"><td colspan="12"><div>
@@ -78,11 +107,12 @@ export default function Home({location, about}) {
   }
   const bad = answer.collections.filter(({state}) => state === "bad").length;
   const warned = answer.collections.filter(({state}) => state === "warn").length;
+  const isLooking = answer.collections.some(({null_alarm: nulls}) => nulls === null);
   const lag = (Date.now() - Date.parse(answer.updated)) / 1000;
   return html`
     <div class="heading">
       <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
-      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : "all well"}</span>
+      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : isLooking ? "well so far" : "all well"}</span>
       <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})} />
       <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>
     </div>
@@ -90,7 +120,7 @@ export default function Home({location, about}) {
     <div class="scroll" tabindex="0" role="region" aria-label="Collections">
       <table class="collections">
         <thead><tr><th scope="col">Collection</th><th scope="col">24 hours</th><th scope="col">Last write</th><th scope="col">Events</th><th scope="col" class="wide">Rows</th><th scope="col" class="wide">Size</th><th scope="col">Gaps</th><th scope="col">Duplicates</th><th scope="col">Parked</th><th scope="col">Quarantined</th><th scope="col" class="wide">Nulls</th><th scope="col" class="wide">Drift (PSI)</th></tr></thead>
-        ${rows.map((row, n) => html`<${Row} key=${row.name} row=${row} isCursor=${n === at} />`)}
+        ${rows.map((row, n) => html`<${Row} key=${row.name} row=${row} isCursor=${n === at} about=${about} />`)}
       </table>
     </div>
     ${answer.is_whole === false && html`<p class="soft" role="status">Older folders are still being listed: rows and sizes come in a moment.</p>`}
