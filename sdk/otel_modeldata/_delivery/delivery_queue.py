@@ -26,8 +26,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
+from sys import getsizeof
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from .._encoding.log_record import ATTRIBUTE_BYTES, SPAN_CONTEXT_BYTES
 from ..exceptions import QueueFullError, ShutDownError
 from ..report import DeliveryReport
 from .disk_backlog import DiskBacklog
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_OVERHEAD_BYTES = RECORD_OVERHEAD_BYTES - ATTRIBUTE_BYTES
 _READ_AGAIN_SECONDS = 0.0002
 
 
@@ -116,7 +119,12 @@ class DeliveryQueue:
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        charge = record.memory() + RECORD_OVERHEAD_BYTES
+        # The same as `record.memory()`, but without a call: see `emit`.
+        charge = record.body.memory + _OVERHEAD_BYTES
+        for value in record.attributes.values():
+            charge += getsizeof(value) + ATTRIBUTE_BYTES
+        if record.span_context is not None:
+            charge += SPAN_CONTEXT_BYTES
         memory = self.memory
         if charge > self._largest:
             check_size(record, charge, self.limits, in_memory=self._writer is None)
@@ -127,12 +135,12 @@ class DeliveryQueue:
                 if self._writer is None:
                     if self.stop_at is not None:
                         raise ShutDownError
-                    pending = memory.accept(record, charge, on_error, self._producer, key)
+                    pending, is_crowded = memory.accept(record, charge, on_error, self._producer, key)
                     if pending is None:
                         return
                     if self.stop_at is not None:  # `shutdown` was called in the meantime
                         self.notice(pending)
-                    elif self.is_idle or memory.is_crowded():
+                    elif is_crowded or self.is_idle:
                         self.wake()
                 else:
                     self._writer.put(record, charge, on_error, key)
