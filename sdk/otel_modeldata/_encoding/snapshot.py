@@ -379,6 +379,11 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     raise CannotKeepError
 
 
+def _keep_python_text(values: Any, count: int, max_bytes: int) -> Kept:
+    """The usual text of pandas without pyarrow."""
+    return _keep_objects(values._ndarray.tolist(), count, max_bytes)  # noqa: SLF001 - `np.asarray` takes longer
+
+
 def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
     """The types of pandas whose classes differ from release to release."""
     dtype = values.dtype
@@ -395,6 +400,7 @@ _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
     pd.arrays.TimedeltaArray: _keep_durations,
     pd.Categorical: _keep_categories,
+    pd.arrays.StringArray: _keep_python_text,
     **dict.fromkeys(MASKED, _keep_masked),
 }
 """By the exact type, for speed."""
