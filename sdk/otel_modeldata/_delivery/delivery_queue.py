@@ -26,10 +26,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from sys import getsizeof
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from .._encoding.log_record import ATTRIBUTE_BYTES, SPAN_CONTEXT_BYTES
 from ..exceptions import QueueFullError, ShutDownError
 from ..report import DeliveryReport
 from .disk_backlog import DiskBacklog
@@ -49,7 +47,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_OVERHEAD_BYTES = RECORD_OVERHEAD_BYTES - ATTRIBUTE_BYTES
 _READ_AGAIN_SECONDS = 0.0002
 
 
@@ -119,12 +116,7 @@ class DeliveryQueue:
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        # The same as `record.memory()`, but without a call: see `emit`.
-        charge = record.body.memory + _OVERHEAD_BYTES
-        for value in record.attributes.values():
-            charge += getsizeof(value) + ATTRIBUTE_BYTES
-        if record.span_context is not None:
-            charge += SPAN_CONTEXT_BYTES
+        charge = record.memory() + RECORD_OVERHEAD_BYTES
         memory = self.memory
         if charge > self._largest:
             check_size(record, charge, self.limits, in_memory=self._writer is None)

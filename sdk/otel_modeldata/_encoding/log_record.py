@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
 
-ATTRIBUTE_BYTES = 160
+_ATTRIBUTE_BYTES = 160
 """Memory of an attribute of a record beside its value."""
-SPAN_CONTEXT_BYTES = 400
+_SPAN_CONTEXT_BYTES = 400
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
 
@@ -119,10 +119,10 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     def memory(self) -> int:
         """Bytes of memory that it takes while it waits, beside those that every record takes."""
-        size = self.body.memory - ATTRIBUTE_BYTES
+        size = self.body.memory - _ATTRIBUTE_BYTES
         for value in self.attributes.values():
-            size += getsizeof(value) + ATTRIBUTE_BYTES
-        return size if self.span_context is None else size + SPAN_CONTEXT_BYTES
+            size += getsizeof(value) + _ATTRIBUTE_BYTES
+        return size if self.span_context is None else size + _SPAN_CONTEXT_BYTES
 
     def size(self) -> tuple[int, int]:
         """How many rows the record has, none for a payload, and how many bytes they take."""
