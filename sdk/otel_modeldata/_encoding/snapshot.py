@@ -137,11 +137,11 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
         blocks = manager.blocks
         if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > _FEW_BLOCKS:
-            blocks, places, part, dtype = _share_texts(blocks, count, max_bytes)
+            blocks, places, part, types = _share_texts(blocks, count, max_bytes)
             if places:
                 size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
                 kept.append((places, part))
-                dtypes.append(dtype)
+                dtypes.append(types)
         for block in blocks:
             values = block.values
             kind = type(values)
