@@ -17,17 +17,16 @@ class AtomicSum:
     C, in which Python switches to no thread and runs no signal handler. The file stays empty.
 
     Attributes:
-        value: returns the sum.
-        move: `move(number, 1)` adds a number. Both are the file's own methods, because `collect` calls them.
+        value: returns the sum. It is the file's own method, because `collect` calls it.
     """
 
-    __slots__ = ("move", "value")
+    __slots__ = ("_move", "value")
 
     def __init__(self) -> None:
         file = io.BytesIO()
         self.value: Callable[[], int] = file.tell
-        self.move: Callable[[int, int], int] = file.seek
+        self._move = file.seek
 
     def add(self, number: int) -> None:
         """Add a number, which may be negative."""
-        self.move(number, io.SEEK_CUR)
+        self._move(number, io.SEEK_CUR)

@@ -11,7 +11,6 @@ queue when it is appended, and a frame has joined an event if it is in the event
 
 from __future__ import annotations
 
-import io
 import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
@@ -98,20 +97,13 @@ class MemoryQueue:
         Raises:
             QueueFullError: there is no room.
         """
-        charged = self._charged
-        is_near_a_limit = charged.value() + charge > self._surely_free_bytes
+        is_near_a_limit = self._charged.value() + charge > self._surely_free_bytes
         if is_near_a_limit and not self.has_room(charge):
             raise QueueFullError
         if key is not None and key in self._joinable and self.join(key, record, charge):
             return None, False
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
-        charged.move(charge, io.SEEK_CUR)
-        if key is not None and self._merges:
-            pending.joined = []
-            self._waiting.append(pending)
-            self._joinable[key] = pending
-        else:
-            self._waiting.append(pending)
+        self.add(pending)
         return pending, is_near_a_limit and self.is_crowded()
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
