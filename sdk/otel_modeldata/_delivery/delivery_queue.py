@@ -127,12 +127,12 @@ class DeliveryQueue:
                 if self._writer is None:
                     if self.stop_at is not None:
                         raise ShutDownError
-                    pending = memory.accept(record, charge, on_error, self._producer, key)
+                    pending, is_crowded = memory.accept(record, charge, on_error, self._producer, key)
                     if pending is None:
                         return
                     if self.stop_at is not None:  # `shutdown` was called in the meantime
                         self.notice(pending)
-                    elif self.is_idle or memory.is_crowded():
+                    elif is_crowded or self.is_idle:
                         self.wake()
                 else:
                     self._writer.put(record, charge, on_error, key)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from ..exceptions import QueueFullError
 from .atomic_sum import AtomicSum
 from .native_threads import ShortTurns
-from .pending import JoinedFrame, PendingRecord
+from .pending import RECORD_OVERHEAD_BYTES, JoinedFrame, PendingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,11 @@ class MemoryQueue:
         self._unsettled = unsettled or self.__len__
         self._merges = limits.merge_seconds > 0
         self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
+        self._surely_free_bytes = limits.queue_bytes // 2
+        """Up to here no limit is used by half. To count events takes longer, and each has `RECORD_OVERHEAD_BYTES`."""
+        if limits.queue_records is not None:
+            few = limits.queue_records // 2 * RECORD_OVERHEAD_BYTES
+            self._surely_free_bytes = min(self._surely_free_bytes, few)
         self._charged = AtomicSum()
         self._waiting: deque[PendingRecord] = deque()
         self._joinable: dict[MergeKey, PendingRecord] = {}
@@ -83,22 +88,23 @@ class MemoryQueue:
 
     def accept(
         self, record: Record, charge: int, on_error: OnError | None, producer: Producer, key: MergeKey | None
-    ) -> PendingRecord | None:
-        """Add a record that is not on disk: the same as `has_room`, `join` and `add`, in one call.
+    ) -> tuple[PendingRecord | None, bool]:
+        """Add a record that is not on disk: the same as `has_room`, `join`, `add` and `is_crowded`, in one call.
 
-        Returns the new event; None if the record joined one.
+        Returns:
+            The new event, None if the record joined one; and whether half of a limit is used.
 
         Raises:
             QueueFullError: there is no room.
         """
-        most = self._most_records
-        if self._charged.value() + charge > self._most_bytes or (most is not None and self._unsettled() >= most):
+        is_near_a_limit = self._charged.value() + charge > self._surely_free_bytes
+        if is_near_a_limit and not self.has_room(charge):
             raise QueueFullError
         if key is not None and key in self._joinable and self.join(key, record, charge):
-            return None
+            return None, False
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
         self.add(pending)
-        return pending
+        return pending, is_near_a_limit and self.is_crowded()
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
         """Add the rows of `record` to the pending event with that key; False if there is none with room.

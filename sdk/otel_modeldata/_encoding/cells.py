@@ -12,6 +12,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,12 +24,26 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from .number_range import check_decimal
+from .kept import CannotKeepError
+from .number_range import are_small, check_decimal
 from .short_floats import shortest, shortest_of
+from .text_size import text_bytes
 from .times import duration_text, duration_texts, time_texts
 
 SCALARS: Final[frozenset[type]] = frozenset({str, int, float, bool, NoneType})
 """Types of cells that are written as they are. Such cells are also immutable."""
+
+SHARED_TYPES: Final = SCALARS | {type(pd.NA), type(pd.NaT)}
+"""Types of cells that cannot change."""
+_CONVERTED_TYPES: Final = frozenset(
+    {pd.Timestamp, pd.Timedelta, dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.float64}
+    | {np.float32, np.int64, np.int32, np.bool_}
+)
+"""Of cells that have a JSON form which cannot change: as cheap to make now as later."""
+_ELEMENT_TYPES: Final = frozenset({float, bool, NoneType})
+"""Of lists in cells that are copied."""
+NUMBERS: Final = "fiub"
+"""NumPy kinds of numbers whose values all have a JSON form."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,6 +63,33 @@ def plain_all(cells: list[Any]) -> list[Any]:
     if SCALARS.issuperset(map(type, cells)):
         return cells
     return [_CONVERTERS.get(type(cell), _other)(cell) for cell in cells]
+
+
+def kept_cell(cell: Any, sizes: list[int]) -> Any:
+    """A cell that no later change reaches; its size is appended to `sizes`.
+
+    Raises:
+        CannotKeepError: it may change, or be refused.
+    """
+    kind = type(cell)
+    if kind is str:
+        sizes.append(text_bytes([cell]))
+        return cell
+    if kind is int and not are_small([cell]):
+        raise CannotKeepError
+    if kind in SHARED_TYPES:
+        return plain(cell)
+    if kind in _CONVERTED_TYPES:
+        converted = plain(cell)
+        sizes.append(sys.getsizeof(converted))
+        return converted
+    if kind is np.ndarray and cell.dtype.kind in NUMBERS:
+        sizes.append(cell.size * 8 + 128)
+        return cell.copy()
+    if kind is list and _ELEMENT_TYPES.issuperset(map(type, cell)):
+        sizes.append(len(cell) * 40 + 64)  # floats are objects
+        return cell.copy()
+    raise CannotKeepError
 
 
 def array_cells(values: Array) -> list[Any]:

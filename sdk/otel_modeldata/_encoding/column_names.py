@@ -41,6 +41,7 @@ _ROW_ID: Final = "correlationid"
 
 _RANGE: Final[Any] = pd.RangeIndex
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
+_PYTHON_TEXT: Final[Any] = pd.arrays.StringArray
 
 _ADVICE: Final = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
 
@@ -137,7 +138,7 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
         text = getattr(memory, "_pa_array", None)
         text = memory.__arrow_array__() if text is None else text
         return ArrowLabels(text, memory._dtype, text.get_total_buffer_size())  # noqa: SLF001 - see above
-    labels = tuple(index.tolist())
+    labels = tuple(memory._ndarray.tolist() if type(memory) is _PYTHON_TEXT else index.tolist())  # noqa: SLF001 - as above
     if _are_texts(labels) or (isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu"):
         return labels
     try:

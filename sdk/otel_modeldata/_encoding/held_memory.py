@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from .column_names import Labels
     from .kept import Kept
 
-__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "TYPE_BYTES", "labels_bytes", "part_bytes"]
+__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "PLACE_BYTES", "TYPE_BYTES", "labels_bytes", "part_bytes"]
 
 PART_BYTES: Final = 560
 """Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
+PLACE_BYTES: Final = 300
+"""Of a column that shares its part with others: its positions and its type."""
 OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
 _FEW_CATEGORIES: Final = 65

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 Kept = tuple[Any, ...]
 """A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
 rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
@@ -15,6 +17,15 @@ CHECKED_BYTES: Final = 256 * 1024
 """How much of it is checked at once, copied or not; what is beyond is checked when it is encoded."""
 FEW_ROWS: Final = 64
 """Text of so many rows is read at once, and so many categories are looked at, even if a frame has less rows."""
+
+
+class Places(list[Any]):
+    """The positions of columns that share a part, each as pandas has it."""
+
+    @property
+    def indexer(self) -> Any:
+        """The positions, in the order of the columns."""
+        return np.array([position for place in self for position in place])
 
 
 class CannotKeepError(Exception):

@@ -13,10 +13,7 @@ is missing the frame is encoded at once.
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import sys
-import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,13 +23,13 @@ import pandas as pd
 
 from ..exceptions import UnsupportedValueError
 from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_lists
-from .cells import SCALARS, plain, plain_all
+from .cells import NUMBERS, SCALARS, SHARED_TYPES, kept_cell, plain, plain_all
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
-from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import CHECKED_BYTES, FEW_ROWS, CannotKeepError, Kept
+from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
+from .kept import CHECKED_BYTES, FEW_ROWS, CannotKeepError, Kept, Places
 from .number_range import are_small
 from .refusals import REFUSED
 from .text_size import category_bytes, text_bytes
@@ -45,21 +42,13 @@ if TYPE_CHECKING:
 
 _LAST_NUMBER: Final = np.dtype("f8").num
 """NumPy numbers its types: truths, integers and the usual floats come first."""
-_NUMBERS: Final = "fiub"
-"""NumPy kinds of numbers whose values all have a JSON form."""
-_SHARED_TYPES: Final = SCALARS | {type(pd.NA), type(pd.NaT)}
-_CONVERTED_TYPES: Final = frozenset(
-    {pd.Timestamp, pd.Timedelta, dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.float64}
-    | {np.float32, np.int64, np.int32, np.bool_}
-)
-"""Of cells that have a JSON form which cannot change: as cheap to make now as later."""
-_ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
-"""Of lists in cells that are copied."""
 _ARRAY: Final = np.ndarray
 _CATEGORIES: Final[Any] = pd.Categorical
 _RANGE: Final[Any] = pd.RangeIndex
 _ZONED: Final = pd.DatetimeTZDtype
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
+_PYTHON_TEXT: Final[Any] = pd.arrays.StringArray
+_IS_WITHOUT_ARROW: Final = sys.modules.get("pyarrow") is None
 _TIMES: Final[Any] = pd.arrays.DatetimeArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
@@ -131,7 +120,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
                 pause()
 
 
-def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa: PLR0912 - see the loop
+def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa: PLR0912, PLR0915 - see the loop
     """A copy of a frame; None when a cell could be refused, or the copy is too large.
 
     Args:
@@ -146,7 +135,14 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         manager: Any = frame._mgr  # noqa: SLF001 - see above
         labels, index = manager.axes
         count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
-        for block in manager.blocks:
+        blocks = manager.blocks
+        if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > _FEW_BLOCKS:
+            blocks, places, part, types = _share_texts(blocks, count, max_bytes)
+            if places:
+                size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
+                kept.append((places, part))
+                dtypes.append(types)
+        for block in blocks:
             values = block.values
             kind = type(values)
             # Not in functions: in a process that just woke up a call costs more than what it does.
@@ -194,9 +190,27 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
     return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
+def _share_texts(blocks: Any, count: int, max_bytes: int) -> tuple[list[Any], Places, Kept, list[Any]]:
+    """One part for all text of pandas without pyarrow: to make a part takes longer than to read a few cells.
+
+    Returns:
+        The other blocks; the positions of the columns, the part, and the type of each column.
+    """
+    others, places, cells, dtypes = [], Places(), [], []
+    for block in blocks:
+        values = block.values
+        if type(values) is _PYTHON_TEXT:
+            cells += values._ndarray.tolist()  # noqa: SLF001 - `np.asarray` takes longer
+            places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+            dtypes.append(values.dtype)
+        else:
+            others.append(block)
+    return others, places, _keep_objects(cells, count, max_bytes), dtypes
+
+
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
     dtype = values.dtype
-    if dtype.num <= _LAST_NUMBER or dtype.kind in _NUMBERS:
+    if dtype.num <= _LAST_NUMBER or dtype.kind in NUMBERS:
         return _numbers(values, dtype, _number_lists, count, max_bytes)
     if dtype.kind == "O":
         return _keep_objects(values.ravel().tolist(), count, max_bytes)
@@ -306,9 +320,9 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
         return len(cells) * 8 + text_bytes(cells), _object_lists, cells, count, plain_all
     except TypeError:  # not only text
         types = set(map(type, cells))
-    if not types <= _SHARED_TYPES:
+    if not types <= SHARED_TYPES:
         sizes: list[int] = []
-        kinds, cells = types_by_column(cells, count), [_kept_cell(cell, sizes) for cell in cells]
+        kinds, cells = types_by_column(cells, count), [kept_cell(cell, sizes) for cell in cells]
         return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
     if int in types and not are_small([cell for cell in cells if type(cell) is int]):
         raise CannotKeepError
@@ -335,7 +349,7 @@ def _plain_list(cells: list[Any]) -> list[Any]:
 def _joined(cells: list[Any], count: int, max_bytes: int) -> Kept | None:
     """Arrays of one type and shape, in one piece of memory; None for others."""
     dtype, shape = cells[0].dtype, cells[0].shape
-    if dtype.kind not in _NUMBERS:
+    if dtype.kind not in NUMBERS:
         return None
     if len(cells) > 1:
         if list(map(type, cells)).count(np.ndarray) < len(cells):
@@ -356,27 +370,9 @@ def _array_lists(raw: bytes, dtype: Any, shape: tuple[int, ...], rows: slice) ->
     return [_plain_list(list(column[rows])) for column in np.frombuffer(raw, dtype).reshape(shape)]
 
 
-def _kept_cell(cell: Any, sizes: list[int]) -> Any:
-    """A cell that no later change reaches; its size is appended to `sizes`."""
-    kind = type(cell)
-    if kind is str:
-        sizes.append(text_bytes([cell]))
-        return cell
-    if kind is int and not are_small([cell]):
-        raise CannotKeepError
-    if kind in _SHARED_TYPES:
-        return plain(cell)
-    if kind in _CONVERTED_TYPES:
-        converted = plain(cell)
-        sizes.append(sys.getsizeof(converted))
-        return converted
-    if kind is np.ndarray and cell.dtype.kind in _NUMBERS:
-        sizes.append(cell.size * 8 + 128)
-        return cell.copy()
-    if kind is list and _ELEMENT_TYPES.issuperset(map(type, cell)):
-        sizes.append(len(cell) * 40 + 64)  # floats are objects
-        return cell.copy()
-    raise CannotKeepError
+def _keep_python_text(values: Any, count: int, max_bytes: int) -> Kept:
+    """The usual text of pandas without pyarrow."""
+    return _keep_objects(values._ndarray.tolist(), count, max_bytes)  # noqa: SLF001 - `np.asarray` takes longer
 
 
 def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
@@ -395,6 +391,9 @@ _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
     pd.arrays.TimedeltaArray: _keep_durations,
     pd.Categorical: _keep_categories,
+    _PYTHON_TEXT: _keep_python_text,
     **dict.fromkeys(MASKED, _keep_masked),
 }
 """By the exact type, for speed."""
+_FEW_BLOCKS: Final = 16
+"""In a frame of more, columns of text share a part."""

@@ -113,6 +113,20 @@ def _held(make: Callable[[], pd.DataFrame], headers: Callable[[], dict[str, str]
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_columns_of_text_that_share_a_part_are_counted(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_modeldata._encoding.snapshot._IS_WITHOUT_ARROW", True)
+
+    def make() -> pd.DataFrame:
+        columns = range(300)
+        return pd.DataFrame(
+            {f"c{n}": pd.array([_text(4) for _ in range(count)], pd.StringDtype("python")) for n in columns}
+        )
+
+    taken, counted = _held(make, dict)
+    assert 0 < taken <= counted
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_queue_counts_at_least_the_memory_that_its_events_take(kind: str) -> None:
     taken, counted = _held(KINDS[kind], dict)

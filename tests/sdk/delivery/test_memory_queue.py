@@ -17,12 +17,13 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._delivery.memory_queue import MemoryQueue
-from otel_modeldata._delivery.pending import PendingRecord
+from otel_modeldata._delivery.pending import RECORD_OVERHEAD_BYTES, PendingRecord
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._encoding.log_record import Record
 from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.context import BasicCorrelationContext
+from otel_modeldata.exceptions import QueueFullError
 from otel_modeldata.testing import capture
 
 if TYPE_CHECKING:
@@ -190,6 +191,26 @@ def test_joined_rows_count_against_the_limit_of_the_queue() -> None:
     (waiting,) = queue.take(urgent=True)
     rows = json.loads(LogRecord.FromString(waiting.record.encode()).body.string_value)
     assert (waiting.charge, len(rows)) == (sum(charges), len(charges))
+
+
+@given(
+    records=st.none() | st.integers(1, 6),
+    queue_bytes=st.integers(0, 6 * RECORD_OVERHEAD_BYTES),
+    charges=st.lists(st.integers(RECORD_OVERHEAD_BYTES, 2 * RECORD_OVERHEAD_BYTES), max_size=8),
+)
+def test_a_record_is_accepted_if_there_is_room_and_says_whether_half_of_a_limit_is_used(
+    records: int | None, queue_bytes: int, charges: list[int]
+) -> None:
+    queue = MemoryQueue(DeliveryLimits(merge_seconds=0.0, queue_bytes=queue_bytes, queue_records=records))
+    for charge in charges:
+        has_room, before = queue.has_room(charge), queue.nbytes
+        try:
+            _, is_crowded = queue.accept(_record("x"), charge, None, None, None)  # type: ignore[arg-type]
+        except QueueFullError:
+            assert (has_room, queue.nbytes) == (False, before)
+        else:
+            assert (has_room, queue.nbytes) == (True, before + charge)
+            assert is_crowded == queue.is_crowded()
 
 
 @given(st.lists(st.lists(st.integers(-5, 5), max_size=3), min_size=1, max_size=6))

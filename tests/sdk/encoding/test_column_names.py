@@ -99,6 +99,13 @@ def test_the_same_labels_are_looked_up_once() -> None:
         assert names.names_of(kept_labels(index)) is names.names_of(kept_labels(index.copy()))
 
 
+@pytest.mark.parametrize("labels", [["a", "b", "é"], ["a", None, "b"]])
+def test_labels_of_text_without_pyarrow_have_the_names_of_the_same_objects(labels: list[Any]) -> None:
+    index = pd.Index(labels, dtype=pd.StringDtype("python"))
+    assert kept_labels(index) == kept_labels(pd.Index(index.tolist(), dtype=object))
+    assert ColumnNameCache("test").names_of(kept_labels(index)).names == ColumnNames(index.tolist()).names
+
+
 @pytest.mark.parametrize("dtype", ["float32", "Float32", "float[pyarrow]"])
 def test_labels_of_float32_have_their_own_text(dtype: str) -> None:
     if "pyarrow" in dtype:

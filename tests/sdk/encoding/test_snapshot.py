@@ -66,6 +66,34 @@ def test_later_changes_of_a_column_are_not_collected(name: str, is_alone: bool) 
     assert json.loads(_rows(frame).text()) != expected
 
 
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_many_columns_of_text_without_pyarrow_share_a_part(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["Zürich", None, "x" * 100, "", "\N{GRINNING FACE}"]
+    cells = {f"text {n}": [texts[(n + row) % 5] for row in range(count)] for n in range(300)}
+    columns: dict[str, Any] = {name: pd.array(column, pd.StringDtype("python")) for name, column in cells.items()}
+    frame = pd.DataFrame({"number": range(count), **columns})
+    apart = _rows(frame)
+    expected = [{"number": row, **{name: cells[name][row] for name in cells}} for row in range(count)]
+    monkeypatch.setattr("otel_modeldata._encoding.snapshot._IS_WITHOUT_ARROW", True)
+    snapshot, shared = snapshot_of(frame, MAX_DEFERRED_BYTES), _rows(frame)
+    assert snapshot is not None
+    assert (len(snapshot.kept), snapshot.width()) == (2, 301)
+    for array in columns.values():
+        array[:] = "changed"
+    frame.iloc[:, 1:] = "changed"
+    assert json.loads(shared.text()) == json.loads(apart.text()) == expected
+    assert shared.types == apart.types != ""
+
+
+def test_text_without_pyarrow_that_is_not_utf8_is_refused_in_a_frame_of_many_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("otel_modeldata._encoding.snapshot._IS_WITHOUT_ARROW", True)
+    columns = {f"text {n}": pd.array(["a", "\ud800" if n == 20 else "b"], pd.StringDtype("python")) for n in range(30)}
+    with pytest.raises(UnsupportedValueError, match="column 'text 20', row 1: expected text, got a lone surrogate"):
+        _rows(pd.DataFrame(columns))
+
+
 def test_later_changes_of_an_array_behind_a_frame_are_not_collected() -> None:
     array = np.zeros((COUNT, 2))
     frame = pd.DataFrame(array, copy=False).assign(s="text")

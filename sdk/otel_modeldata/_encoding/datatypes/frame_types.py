@@ -107,8 +107,8 @@ def _kept_codes(dtype: Any, kept: tuple[Any, ...], rows: int) -> str | tuple[str
         codes, kind, cells = kept[2:]
         used = lambda: _used(np.frombuffer(codes, kind))  # noqa: E731 - shorter than a function
         return category_code(dtype, len(cells) - 1, lambda: cells[:-1], rows, used)
-    if type(dtype) is not _OBJECTS:
-        return dtype_code(dtype)
+    if type(dtype) is not _OBJECTS:  # a list is that of columns that share a part
+        return tuple(map(dtype_code, dtype)) if type(dtype) is list else dtype_code(dtype)
     cells, kind, form = kept[2:5]
     if type(cells) is bytes:  # of arrays
         return array_code(kind, len(form) - 2)
