@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader import Store
 
     from .profiles.baseline_profiles import BaselineProfiles
+    from .profiles.chosen_rows import ChosenRows
     from .tables.tables import Tables
 
 __all__ = ["Studio"]
@@ -56,6 +57,13 @@ class Studio:
         from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
 
         return BaselineProfiles(self.tables, self.baseline)
+
+    @cached_property
+    def chosen(self) -> ChosenRows:
+        """The rows that filters of other collections choose."""
+        from .profiles.chosen_rows import ChosenRows  # noqa: PLC0415 (imports pyarrow)
+
+        return ChosenRows(self.tables)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""

@@ -95,6 +95,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     """
     filters = parse_filters(f or "")
     found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
+    found, left = studio.chosen.by(deployment, found, filters, window)
     limit = min(limit, _MOST_ROWS)
     every = _scored_columns(found)
     wanted = ([own_column(found, name) for name in columns] if columns else every)[:_MOST_COLUMNS]
@@ -102,7 +103,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     is_backward = after is None and before is not None
     page = _Page(
         found=found,
-        filters=filters,
+        filters=left,
         window=window,
         start=None if token is None else _decoded(token),
         count=limit + 1,
@@ -148,7 +149,7 @@ class _Page:
     def _walked(self, database: Database) -> list[RowKey]:
         """Pieces are read until no other can have an earlier row."""
         order = sorted(
-            self.found.base.pieces,
+            self._places(),
             key=lambda one: one.last if self.is_descending else one.first,
             reverse=self.is_descending,
         )
@@ -164,6 +165,17 @@ class _Page:
             if at < len(order) and self._is_whole(keys, order[at].last if self.is_descending else order[at].first):
                 break
         return keys
+
+    def _places(self) -> list[Piece | Slice]:
+        """The pieces, as far as they have chosen rows."""
+        bits = self.found.bits
+        if bits is None:
+            return list(self.found.base.pieces)
+        found: list[Piece | Slice] = []
+        for piece in self.found.base.pieces:
+            groups = bits.chosen_groups(piece)
+            found += [piece] if len(groups) == len(piece.groups) else groups
+        return found
 
     def _matched(self, database: Database, matches: Matches) -> list[RowKey]:
         """Rows are read where another side has matches, until no later match can have an earlier row.
