@@ -98,10 +98,10 @@ class RowKeys:
         Raises:
             OSError: the hashes cannot be read.
         """
-        new = [one for one in pieces if one.path not in self._checked]
+        new = self._known.keys() - self._checked
         if new:
             every = {path: self._hashes(path) for path in self._known}
-            fresh = {one.path: every[one.path] for one in new}
+            fresh = {path: every[path] for path in new}
             self._repeating |= _repeating(fresh, {path: one for path, one in every.items() if path not in fresh})
             self._checked |= fresh.keys()
         return any(one.path in self._repeating for one in pieces)
