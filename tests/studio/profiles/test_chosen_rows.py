@@ -1,4 +1,4 @@
-"""Rows that filters of other collections choose are the same by partners as by a join, of lines and of Parquet files."""
+"""Rows that filters of other collections choose are the same by partners as by a join."""
 
 from __future__ import annotations
 
