@@ -122,6 +122,18 @@ class Partners:
                     found[piece.path] = one
             return FoundPartners(of=found, pending=pending)
 
+    def places(self, root: str, row_id: str) -> list[tuple[str, int]]:
+        """Where a row of a collection with this id may be, as far as its files were looked at.
+
+        Returns:
+            The paths of files, and the numbers of rows in them.
+
+        Raises:
+            ReaderError: the question is not wanted any more.
+        """
+        keys = self._keys.get(root)
+        return [] if keys is None else keys.places(row_id)
+
     def _keys_of(self, root: str) -> RowKeys:
         if root not in self._keys:
             self._keys[root] = RowKeys(self._database, Path(mkdtemp(prefix="keys-", dir=self._folder)))

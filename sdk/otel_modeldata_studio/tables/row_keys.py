@@ -77,12 +77,30 @@ class RowKeys:
 
     def of(self, piece: Piece) -> Keys:
         """The hashes of a file that were made."""
-        path = self._known[piece.path]
+        return self.of_path(piece.path)
+
+    def of_path(self, file: str) -> Keys:
+        """The same by the path of the file."""
+        path = self._known[file]
         count = path.stat().st_size // 12
         if not count:
             return Keys(np.zeros(0, np.uint64), np.zeros(0, np.int32))
         content = np.memmap(path, np.uint8, "r")
         return Keys(content[: 8 * count].view(np.uint64), content[8 * count :].view(np.int32))
+
+    def places(self, row_id: str) -> list[tuple[str, int]]:
+        """Where a row with this id may be: the path of a file whose hashes are known, and the number of the row."""
+        ((wanted,),) = self._database.rows("SELECT hash(?)", [row_id])
+        found = []
+        for path in list(self._known):
+            try:
+                keys = self.of_path(path)
+            except (KeyError, OSError):  # another thread has just removed it
+                continue
+            at = int(np.searchsorted(keys.hashes, np.uint64(wanted)))
+            if at < len(keys.hashes) and keys.hashes[at] == wanted:
+                found.append((path, int(keys.rows[at])))
+        return found
 
     def keep(self, paths: Iterable[str]) -> None:
         """Remove the hashes of all other files: their rows are in others by now, or are gone."""
