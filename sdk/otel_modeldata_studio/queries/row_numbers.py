@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..tables.deployment_rows import DeploymentRows, Side
+    from ..tables.piece import Piece, Slice
     from .filters import Filter
     from .sql import Sql
 
-__all__ = ["numbers_of_rows", "numbers_of_side"]
+__all__ = ["numbers_of_rows", "numbers_of_side", "times_of_rows"]
 
 
 def numbers_of_side(rows: DeploymentRows, side: Side, filters: Sequence[Filter], starts: Mapping[str, int]) -> Sql:
@@ -54,3 +55,26 @@ def numbers_of_rows(rows: DeploymentRows, filters: Sequence[Filter], window: Win
     """
     chosen = joined_rows(rows, [], filters, window, envelope=("row_id", "time", AT), starts=starts)
     return "SELECT _at FROM (" + chosen.sql + ")"
+
+
+def times_of_rows(
+    rows: DeploymentRows,
+    filters: Sequence[Filter],
+    window: Window,
+    base: Sequence[Piece | Slice],
+    starts: Mapping[str, int],
+) -> Sql:
+    """The numbers of the rows that all filters choose, and their times in nanoseconds since the epoch.
+
+    Args:
+        rows: of the deployment.
+        filters: of columns of the first side.
+        window: only rows of this window.
+        base: only rows of these pieces.
+        starts: the number of the first row of each file, by its path.
+
+    Raises:
+        ReaderError: a filter does not fit.
+    """
+    chosen = joined_rows(rows, [], filters, window, base=base, envelope=("row_id", "time", AT), starts=starts)
+    return "SELECT _at, epoch_ns(_time) AS _ns FROM (" + chosen.sql + ")"

@@ -97,6 +97,8 @@ def _select(  # noqa: PLR0913, PLR0917 (of `scan`)
         packed, first = bits.together(some)
         conditions.append(f"get_bit(CAST(? AS BIT), CAST({_number(first)} AS INTEGER)) = 1")
         parameters = (packed,)
+    if isinstance(some[0], Slice) and some[0].is_cut:  # DuckDB unpacks few values of the other columns then
+        conditions += [f"time >= {moment(some[0].first)}", f"time <= {moment(some[0].last)}"]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return Sql(f"SELECT {', '.join(items)} FROM read_parquet([{paths}], {options}){where}", parameters)
 
