@@ -20,8 +20,10 @@ from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader.window import Window
 from otel_modeldata_studio.profiles.chosen_rows import ChosenRows
 from otel_modeldata_studio.queries.filters import parse_filters
+from otel_modeldata_studio.queries.lookups import moment_of_place
 from otel_modeldata_studio.screens import explore
 from otel_modeldata_studio.screens.explored import explored
+from otel_modeldata_studio.screens.request import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,3 +181,17 @@ def test_rows_are_counted_while_their_partners_are_looked_for(studio: Studio, mo
     assert left == ()
     assert rows.bits is not None
     assert window == Window()
+
+
+def test_a_request_is_found_by_the_hash_of_its_row_id(studio: Studio) -> None:
+    found, window = explored(studio, ONCE, None, None)
+    filters = parse_filters('[{"column": "outputs.y", "op": "not_null"}]')
+    by_partners(studio).by(ONCE, found, filters, window)
+    row_id = f"{ONCE}-8_1"
+    ((path, row),) = studio.tables.partners.places(f"{ONCE}/model_inputs", row_id)
+    assert path in {one.path for one in found.base.pieces}
+    text = moment_of_place(path, row, row_id)
+    at = int((START + dt.timedelta(minutes=16)).timestamp()) * 1_000_000_000
+    assert studio.tables.database.rows(text.text, text.parameters) == [(at,)]
+    assert {one.row_id for one in request(studio, id=row_id).rows} == {f"{ONCE}-8_{at}" for at in range(3)}
+    assert studio.tables.partners.places(f"{ONCE}/model_inputs", "another") == []
