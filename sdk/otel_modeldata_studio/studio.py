@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .catalog.catalog import Catalog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from otel_modeldata_reader import Store
 
     from .profiles.baseline_profiles import BaselineProfiles
+    from .profiles.chosen_rows import ChosenRows
     from .profiles.day_watch import DayWatch
     from .tables.tables import Tables
 
 __all__ = ["Studio"]
+
+_Part = TypeVar("_Part")
 
 
 class Studio:
@@ -44,48 +48,58 @@ class Studio:
         self.cache = cache
         self.catalog = Catalog(store.objects)
         self._making = threading.RLock()
-        self._tables: Tables | None = None
-        self._baselines: BaselineProfiles | None = None
-        self._days: DayWatch | None = None
+        self._parts: dict[str, Any] = {}
 
     @property
     def tables(self) -> Tables:
         """The rows of the store for queries."""
-        with self._making:  # two questions must not make two temporary folders
-            if self._tables is None:
-                from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
+        from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
 
-                self._tables = Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
-            return self._tables
+        def make() -> Tables:
+            return Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
+
+        return self._part("tables", make)
+
+    @property
+    def chosen(self) -> ChosenRows:
+        """The rows that filters of other collections choose."""
+        from .profiles.chosen_rows import ChosenRows  # noqa: PLC0415 (imports pyarrow)
+
+        return self._part("chosen", lambda: ChosenRows(self.tables))
 
     @property
     def baselines(self) -> BaselineProfiles:
         """The profiles of baselines."""
-        with self._making:
-            if self._baselines is None:
-                from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
+        from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
 
-                self._baselines = BaselineProfiles(self.tables, self.baseline)
-            return self._baselines
+        return self._part("baselines", lambda: BaselineProfiles(self.tables, self.baseline))
 
     @property
     def days(self) -> DayWatch:
         """What is known of the last day of each deployment."""
-        with self._making:
-            if self._days is None:
-                from .profiles.day_watch import DayWatch  # noqa: PLC0415 (imports pyarrow)
+        from .profiles.day_watch import DayWatch  # noqa: PLC0415 (imports pyarrow)
 
-                self._days = DayWatch(self.catalog, lambda: self.tables, lambda: self.baselines, self.baseline)
-            return self._days
+        def make() -> DayWatch:
+            return DayWatch(self.catalog, lambda: self.tables, lambda: self.baselines, self.baseline)
+
+        return self._part("days", make)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
         with self._making:
-            days, self._days = self._days, None
+            days = self._parts.pop("days", None)
         if days is not None:
-            days.close()
+            days.close()  # it uses the others
         self.catalog.close()
         with self._making:
-            tables, self._tables, self._baselines = self._tables, None, None
-        if tables is not None:
-            tables.close()
+            parts, self._parts = self._parts, {}
+        if "tables" in parts:
+            parts["tables"].close()
+
+    def _part(self, name: str, make: Callable[[], _Part]) -> _Part:
+        """What is made by the first question for it, once: two must not make two temporary folders."""
+        with self._making:
+            if name not in self._parts:
+                self._parts[name] = make()
+            part: _Part = self._parts[name]
+            return part

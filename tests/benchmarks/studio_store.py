@@ -1,17 +1,20 @@
 """A store of ten million joined rows of 23 columns in Parquet, and a tail of lines that is not compacted yet.
 
 One hour is collected as a receiver writes it, and compacted. The other hours are its row groups with other times and
-ids, in files of their own with manifests of their own.
+ids, in files of their own with manifests of their own. All ids are random, as those of senders are: they do not shrink
+in a file, and no statistics of a row group say where one is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -42,6 +45,22 @@ _PLANS: Final = ("basic", "plus", "pro")
 _TYPES: Final = {"model_inputs": "f8*12,i8*4,s*2,b,M8[us]", "model_outputs": "f8,s,i8"}
 """20 columns of inputs, and three of outputs."""
 _BLOCK: Final = 4096
+_NEW_IDS: Final = """
+WITH digests AS (
+    SELECT *, md5(correlationid || $number) AS c, md5(event_id || $number) AS e, md5(traceparent || $number) AS t
+    FROM hour
+), ids AS (
+    SELECT *, left(c, 8) || '-' || c[9:12] || '-4' || c[14:16] || '-a' || c[18:20] || '-' || c[21:] AS new_correlation,
+        left(e, 8) || '-' || e[9:12] || '-4' || e[14:16] || '-a' || e[18:20] || '-' || e[21:] AS new_event,
+        '00-' || t || '-' || left(t, 16) || '-01' AS new_trace
+    FROM digests
+)
+SELECT new_correlation || '_0' AS row_id, new_correlation AS correlationid, new_event AS event_id,
+    new_trace AS traceparent,
+    replace(replace(replace(_event, correlationid, new_correlation), event_id, new_event), traceparent, new_trace)
+        AS _event
+FROM ids
+"""
 
 
 def make(store: Path, rows: int, tail: int) -> None:
@@ -76,10 +95,10 @@ def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[st
     for number in range(count):
         row = _inputs(random) if is_inputs else _outputs(random)
         time = start + _HOUR_NS * number // count + (0 if is_inputs else 3_000_000)
-        name = f"{tag}-{number:08d}-4c1f-9d3e"
+        name, trace = _uuid(f"{tag}-{number}"), hashlib.md5(f"{tag}-{number}-trace".encode()).hexdigest()
         event = {
             "specversion": "1.0",
-            "id": f"{name}-{collection[6:9]}",
+            "id": _uuid(f"{tag}-{number}-{collection}"),
             "source": "/endpoints/shop/deployments/blue",
             "type": f"azureml.inference.{collection}",
             "datacontenttype": "application/json",
@@ -89,10 +108,16 @@ def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[st
             "correlationid": name,
             "modelversion": "7",
             "timens": str(time),
-            "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01",
+            "traceparent": f"00-{trace}-{trace[:16]}-01",
             "datatypes": _TYPES[collection],
         }
         yield json.dumps(event, separators=(",", ":")) + "\n"
+
+
+def _uuid(name: str) -> str:
+    """A text with the form and the entropy of a random uuid, always the same one for a name."""
+    text = hashlib.md5(name.encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def _inputs(random: np.random.Generator) -> dict[str, Any]:
@@ -145,11 +170,13 @@ def _repeat(store: Path, collection: str) -> None:
 
 
 def _shifted(table: pa.Table, number: int, before: str, date: str) -> pa.Table:
+    """The same rows some hours later, with other ids: digests of the ids and the number."""
     times = pc.add(table["time"].cast(pa.int64()), number * _HOUR_NS).cast(table["time"].type)
-    changed = {"time": times}
-    for name in ("row_id", "correlationid", "event_id", "_event"):
-        changed[name] = pc.replace_substring(table[name], "h000-", f"h{number:03d}-")
-    changed["_blob"] = pc.replace_substring(table["_blob"].cast(pa.string()), before, date)
+    blobs = pc.replace_substring(table["_blob"].cast(pa.string()), before, date)
+    with duckdb.connect(config={"threads": "1"}) as connection:  # one thread keeps the order
+        connection.register("hour", table.select(["row_id", "correlationid", "event_id", "traceparent", "_event"]))
+        ids = connection.sql(_NEW_IDS, params={"number": str(number)}).to_arrow_table()
+    changed = {"time": times, "_blob": blobs, **{name: ids[name] for name in ids.column_names}}
     for name, column in changed.items():
         table = table.set_column(table.schema.get_field_index(name), name, column)
     return table

@@ -51,7 +51,7 @@ def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
     """
     counts = [0] * count
     base: Sequence[Piece | Slice]
-    if filters:
+    if filters or rows.bits is not None:
         rows = driven(rows, filters) or rows
         base = rows.base.pieces
     else:
@@ -73,7 +73,7 @@ def driven(rows: DeploymentRows, filters: Sequence[Filter]) -> DeploymentRows | 
     Raises:
         ReaderError: a filter does not fit.
     """
-    if rows.rows <= _MOST_JOINED:
+    if rows.rows <= _MOST_JOINED or not filters:
         return None
     roles = {own_column(rows, one.column).role for one in filters}
     side = rows.side(next(iter(roles))) if len(roles) == 1 else None

@@ -114,6 +114,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     base: Sequence[Piece | Slice] | None = None,
     envelope: Sequence[str] = ("row_id", "time"),
     only: Sql | None = None,
+    starts: Mapping[str, int] | None = None,
 ) -> Chosen:
     """The rows that all filters choose.
 
@@ -129,6 +130,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
         base: only these rows of the first side; None means all of its pieces.
         envelope: the columns of the envelope that the result has; `row_id` and `time` among them.
         only: a condition for the columns of the envelope that the result has.
+        starts: as for `scan`.
 
     Raises:
         ReaderError: a filter does not fit.
@@ -146,7 +148,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     conditions = [
         (one.role, condition(by, aliases[one.name], one.kind)) for by, one in zip(filters, filtered, strict=True)
     ]
-    first = scan(pieces, rows.base.columns, own, window, envelope=fields)
+    first = scan(pieces, rows.base.columns, own, window, envelope=fields, bits=rows.bits, starts=starts)
     on_base = [part for role, part in conditions if role in {"", rows.base.role}]
     on_base += [] if only is None else [only]
     if not needed and outcome is None:  # DuckDB would make a table of all columns of `base`

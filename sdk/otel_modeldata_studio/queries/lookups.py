@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..tables.piece import Piece
     from .joined_rows import Chosen
 
-__all__ = ["moments_of_id", "neighbor", "ranks"]
+__all__ = ["moment_of_place", "moments_of_id", "neighbor", "ranks"]
 
 
 _TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -36,6 +36,18 @@ def moments_of_id(pieces: Sequence[Piece], wanted: str) -> Iterator[Sql]:
     yield _moment(pieces, "event_id", "= ?", [wanted])
     if _TRACE.fullmatch(wanted):
         yield _moment(pieces, "traceparent", "LIKE ?", [f"00-{wanted}-%"])
+
+
+def moment_of_place(path: str, row: int, row_id: str) -> Sql:
+    """A query for the time of a row of a file, in nanoseconds since the epoch, if it has this row id.
+
+    Args:
+        path: of the file.
+        row: the number of the row in it.
+        row_id: of the row.
+    """
+    text = "SELECT epoch_ns(time) FROM read_parquet([?], hive_partitioning = false, file_row_number = true)"
+    return Sql(text + " WHERE file_row_number = ? AND row_id = ?", (path, row, row_id))
 
 
 def _moment(pieces: Sequence[Piece], column: str, condition: str, values: Sequence[str]) -> Sql:

@@ -8,7 +8,6 @@ import msgspec
 
 from otel_modeldata_reader.window import Window
 
-from ..profiles.uncertain_rows import uncertain_note
 from ..profiles.volume import driven, row_counts
 from ..queries.filters import parse_filters
 from ..queries.moments import iso
@@ -117,6 +116,8 @@ def volume(  # noqa: PLR0913 (most are keywords)
     """
     filters = parse_filters(f or "")
     found, window = explored(studio, deployment, since, until, [one.column for one in filters])
+    note = studio.chosen.note(deployment, found, window)
+    found, filters = studio.chosen.by(deployment, found, filters, window)
     first, last = _span(found.base.pieces, window)
     step = _step(first, last, max(1, min(buckets, _MOST_BUCKETS)))
     first = first // step * step
@@ -129,7 +130,7 @@ def volume(  # noqa: PLR0913 (most are keywords)
         errors=[None] * len(counts),
         total=sum(counts),
         is_estimated=bool(filters) and driven(found, filters) is not None,
-        note=uncertain_note(studio.tables.database, found, window),
+        note=note,
         pending=found.pending,
     )
 

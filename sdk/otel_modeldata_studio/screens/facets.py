@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from otel_modeldata_reader.window import Window
+
 from ..profiles.baseline_profiles import profile
 from ..profiles.exact_facet import exact_facet
 from ..profiles.facet import Facet, comparable, facet_of
@@ -60,19 +62,21 @@ def facets(  # noqa: PLR0913 (most are keywords)
     wanted = wanted[:_MOST_COLUMNS]
     answers = []
     known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, wanted)
-    for rows, own in _by_side(found, wanted, filters):
-        sample = sample_of(studio.tables.database, rows, own, filters, window)
+    pending = found.pending
+    for rows, own, left, of_rows in _by_side(studio, deployment, found, wanted, filters, window):
+        pending = max(pending, rows.pending)
+        sample = sample_of(studio.tables.database, rows, own, left, of_rows)
         profiles = profile(sample.table, [one.name for one in own])
         answers += [facet_of(one, profiles[one.name], known.columns.get(one.name), sample.share) for one in own]
         if len(wanted) == 1 and columns and sample.share < 1.0:
             (one,) = own
             both = (profiles[one.name], comparable(profiles[one.name], known.columns.get(one.name)))
-            answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
+            answers = [exact_facet(studio.tables.database, rows, one, left, of_rows, answers[0], both)]
     places = {one.name: at for at, one in enumerate(wanted)}
     answers.sort(key=lambda one: places[one.column])
     if not columns:
         answers.sort(key=_change, reverse=True)
-    return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending + known.pending)
+    return FacetsAnswer(facets=answers, columns=len(every), pending=pending + known.pending)
 
 
 def _change(facet: Facet) -> tuple[bool, bool, float]:
@@ -89,21 +93,37 @@ def _every(rows: DeploymentRows) -> list[OwnColumn]:
     ]
 
 
-def _by_side(
-    rows: DeploymentRows, wanted: Sequence[OwnColumn], filters: Sequence[Filter]
-) -> Iterator[tuple[DeploymentRows, list[OwnColumn]]]:
-    """The columns of each side with the rows to look at: those of the side alone, unless a filter is of another one."""
+def _by_side(  # noqa: PLR0913, PLR0917 (what an answer is of)
+    studio: Studio,
+    deployment: str,
+    rows: DeploymentRows,
+    wanted: Sequence[OwnColumn],
+    filters: Sequence[Filter],
+    window: Window,
+) -> Iterator[tuple[DeploymentRows, list[OwnColumn], Sequence[Filter], Window]]:
+    """The columns of each side with the rows to look at, the filters that are left, and the window of these rows.
+
+    They are the rows of the side alone, unless it is not known which of them filters of other sides choose.
+    """
     if rows.rows <= SAMPLE_ROWS:  # so few are joined at once
-        yield rows, list(wanted)
+        yield rows, list(wanted), filters, window
         return
     filtered = {own_column(rows, one.column).role for one in filters} - {""}
     together = []
+    chosen, left = rows, tuple(filters)
     for role in dict.fromkeys(one.role for one in wanted):
         own = [one for one in wanted if one.role == role]
         side = rows.side(role)
-        if side is None or role == LABELS or not filtered <= {role}:
-            together += own
+        if side is not None and role != LABELS and filtered <= {role}:
+            yield rows.of_side(side), own, filters, window
+            continue
+        chosen, left = studio.chosen.by(deployment, rows, filters, window)
+        is_alone = {own_column(rows, one.column).role for one in left} <= {"", role}
+        if side is rows.base and is_alone:
+            yield chosen.of_side(chosen.base), own, left, window
+        elif (alone := studio.chosen.alone(deployment, chosen, role, left, window)) is not None:
+            yield alone, own, (), Window()
         else:
-            yield rows.of_side(side), own
+            together += own
     if together:
-        yield rows, together
+        yield chosen, together, left, window

@@ -12,7 +12,7 @@ from otel_modeldata_reader.lookup import find_id
 from otel_modeldata_reader.window import Window, window_of
 from otel_modeldata_receiver.storage.store import StoredObject
 
-from ..queries.lookups import moments_of_id
+from ..queries.lookups import moment_of_place, moments_of_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,6 +100,11 @@ def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, Collection
             hours = [hours_of(date) for date in one.compacted]
             window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
             pieces += studio.tables.pieces(root, window, end=0.0).pieces
+            for row_id in (wanted, f"{wanted}_0"):  # of a request the first row
+                for place in studio.tables.partners.places(root, row_id):
+                    text = moment_of_place(*place, row_id)
+                    for (moment,) in studio.tables.database.rows(text.text, text.parameters):
+                        return int(moment)
     for text in moments_of_id(pieces, wanted) if pieces else ():
         for (moment,) in studio.tables.database.rows(text.text, text.parameters):
             return int(moment)

@@ -18,8 +18,11 @@ from ..queries.matches import LARGEST, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..queries.row_numbers import times_of_rows
 from ..queries.sql import Sql
 from ..tables.deployment_rows import LABELS, with_outcomes_of
+from ..tables.piece import Slice
+from ..tables.row_cuts import cut_slices, first_rows
 from ..tables.slices import CLOCK_NS, EDGE_NS, slices_near, spans_of_times
 from .explored import explored
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from ..studio import Studio
     from ..tables.database import Database
     from ..tables.deployment_rows import DeploymentRows
-    from ..tables.piece import Piece, Slice
+    from ..tables.piece import Piece
 
 __all__ = ["RowEntry", "RowsAnswer", "rows"]
 
@@ -95,6 +98,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     """
     filters = parse_filters(f or "")
     found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
+    found, left = studio.chosen.by(deployment, found, filters, window)
     limit = min(limit, _MOST_ROWS)
     every = _scored_columns(found)
     wanted = ([own_column(found, name) for name in columns] if columns else every)[:_MOST_COLUMNS]
@@ -102,7 +106,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     is_backward = after is None and before is not None
     page = _Page(
         found=found,
-        filters=filters,
+        filters=left,
         window=window,
         start=None if token is None else _decoded(token),
         count=limit + 1,
@@ -148,7 +152,7 @@ class _Page:
     def _walked(self, database: Database) -> list[RowKey]:
         """Pieces are read until no other can have an earlier row."""
         order = sorted(
-            self.found.base.pieces,
+            self._places(),
             key=lambda one: one.last if self.is_descending else one.first,
             reverse=self.is_descending,
         )
@@ -159,11 +163,39 @@ class _Page:
         keys: list[RowKey] = []
         at, many = 0, 1
         while at < len(order):
-            keys = self._with(keys, database, order[at : at + many], self.filters)
+            some = order[at : at + many]
+            keys = self._with(keys, database, self._first_of(database, some), self.filters)
             at, many = at + many, many * 2
             if at < len(order) and self._is_whole(keys, order[at].last if self.is_descending else order[at].first):
                 break
         return keys
+
+    def _first_of(self, database: Database, some: Sequence[Piece | Slice]) -> Sequence[Piece | Slice]:
+        """Of pieces with few chosen rows the parts that have those of the page, by their times."""
+        roles = {own_column(self.found, one.column).role for one in self.filters}
+        if self.found.bits is None or not roles <= {"", self.found.base.role}:
+            return some
+        pieces = {one.path: one for one in (each.piece if isinstance(each, Slice) else each for each in some)}
+        starts, count = {}, 0
+        for piece in pieces.values():
+            starts[piece.path] = count
+            count += piece.rows
+        text = times_of_rows(self.found, self.filters, self.window, some, starts)
+        found = database.table(text.text, text.parameters)
+        start = None if self.start is None else self.start.time
+        numbers, times = first_rows(found, start, self.count, is_descending=self.is_descending)
+        return [cut for piece in pieces.values() for cut in cut_slices(piece, numbers - starts[piece.path], times)]
+
+    def _places(self) -> list[Piece | Slice]:
+        """The pieces, as far as they have chosen rows."""
+        bits = self.found.bits
+        if bits is None:
+            return list(self.found.base.pieces)
+        found: list[Piece | Slice] = []
+        for piece in self.found.base.pieces:
+            groups = bits.chosen_groups(piece)
+            found += [piece] if len(groups) == len(piece.groups) else groups
+        return found
 
     def _matched(self, database: Database, matches: Matches) -> list[RowKey]:
         """Rows are read where another side has matches, until no later match can have an earlier row.

@@ -79,6 +79,12 @@ class CollectionRows:
             pending += waiting
         return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)
 
+    def known(self) -> list[Piece]:
+        """The pieces of all folders, as far as they were read."""
+        with self._lock:
+            folders = list(self._folders.values())
+        return [piece for folder in folders for piece in folder.rows.pieces]
+
     def _folder(self, date: str) -> _Folder:
         with self._lock:
             if date not in self._folders:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .column import Column
     from .piece import Piece
+    from .row_bits import RowBits
     from .tables import Tables
 
 __all__ = ["LABELS", "NO_ROWS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
@@ -56,11 +57,13 @@ class DeploymentRows:
         sides: the first one has the rows, the others are joined by row id.
         outcomes: the responses or the spans of the requests, if they were asked for and are there.
         pending: about how many bytes of lines are not in the pieces yet.
+        bits: the rows of the first side that filters of other sides chose; None is all.
     """
 
     sides: tuple[Side, ...]
     outcomes: Side | None = None
     pending: int = 0
+    bits: RowBits | None = None
 
     @property
     def base(self) -> Side:
@@ -72,9 +75,9 @@ class DeploymentRows:
         """How many rows the pieces of the first side have."""
         return sum(piece.rows for piece in self.base.pieces)
 
-    def of_side(self, side: Side) -> DeploymentRows:
-        """The rows of one side alone."""
-        return replace(self, sides=(side,), outcomes=None)
+    def of_side(self, side: Side, bits: RowBits | None = None) -> DeploymentRows:
+        """The rows of one side alone, of another one than the first those of some bits."""
+        return replace(self, sides=(side,), outcomes=None, bits=self.bits if side is self.base else bits)
 
     def alone(self, roles: Collection[str]) -> DeploymentRows:
         """The rows of one side alone, if no other one is needed: that is read without a join.
@@ -84,7 +87,8 @@ class DeploymentRows:
         """
         (role, *others) = {one for one in roles if one} or {self.base.role}
         side = self.side(role)
-        return self if others or side is None or role == LABELS else self.of_side(side)
+        is_chosen = self.bits is not None and side is not self.base
+        return self if others or side is None or role == LABELS or is_chosen else self.of_side(side)
 
     def side(self, role: str) -> Side | None:
         """The side of a role."""

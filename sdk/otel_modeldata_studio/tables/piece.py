@@ -94,6 +94,7 @@ class Slice:
         rows: how many.
         first: no row has an earlier time.
         last: no row has a later one.
+        is_cut: whether there are others with such times, which are not meant.
     """
 
     piece: Piece
@@ -101,6 +102,7 @@ class Slice:
     rows: int
     first: int
     last: int
+    is_cut: bool = False
 
 
 def kind_of(kind: Any) -> Kind:  # noqa: PLR0911 (a table of kinds)

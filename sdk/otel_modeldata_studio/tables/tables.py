@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import shutil
 import threading
 import time
@@ -15,8 +16,10 @@ from otel_modeldata_reader.nearest import nearest
 
 from .collection_rows import CollectionRows, ReadPieces, bounds_of
 from .database import Database
+from .deployment_rows import LABELS, deployment_rows
 from .folder_rows import FolderRows
 from .part_pieces import PartPieces
+from .partners import FoundPartners, Partners
 from .reading_ahead import ReadingAhead
 
 if TYPE_CHECKING:
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.window import Window
 
     from .column import Column
+    from .deployment_rows import DeploymentRows, Side
     from .piece import Piece
 
 __all__ = ["Tables"]
+
+logger = logging.getLogger(__name__)
 
 _MOST_COLUMNS: Final = 5_000
 """Of a collection that are remembered."""
@@ -73,10 +79,13 @@ class Tables:
         self._collections: dict[str, CollectionRows] = {}
         self._columns: dict[str, dict[str, Column]] = {}
         self._ahead = ReadingAhead(self.read)
+        self._ahead_partners = ReadingAhead(self.read_partners)
+        self.partners = Partners(self.database, folder, lambda root: self._rows(root).known())
 
     def close(self) -> None:
         """End the thread, close the database, and remove the temporary folder."""
         self._ahead.close()
+        self._ahead_partners.close()
         self.database.close()
         self._own.cleanup()
         end = time.monotonic() + _REMOVE_SECONDS
@@ -133,6 +142,39 @@ class Tables:
             if len(found) <= _MOST_COLUMNS:
                 self._columns[root] = found
             return found
+
+    def found_partners(
+        self, deployment: str, rows: DeploymentRows, side: Side, window: Window, deadline: float
+    ) -> FoundPartners:
+        """The partners of the rows of a deployment in another side; a thread goes on with what is pending.
+
+        Raises:
+            ReaderError: a file cannot be read.
+        """
+        found = self._partners_until(rows, side, lambda: time.monotonic() < deadline)
+        if found.pending:
+            self._ahead_partners.want(deployment, window)
+        return found
+
+    def read_partners(self, deployment: str, window: Window, may_go_on: Callable[[], bool]) -> int:
+        """Find some of the partners that are pending in a window; returns of how many rows they still are.
+
+        Raises:
+            ReaderError: a file cannot be read.
+        """
+        rows = deployment_rows(self, deployment, window)
+        pending = 0
+        for side in rows.sides[1:]:
+            if side.role != LABELS:
+                pending += self._partners_until(rows, side, may_go_on).pending
+        return pending
+
+    def _partners_until(self, rows: DeploymentRows, side: Side, may_go_on: Callable[[], bool]) -> FoundPartners:
+        try:
+            return self.partners.of((rows.base.root, side.root), rows.base.pieces, side.pieces, may_go_on)
+        except OSError as error:
+            logger.warning("Studio joins rows by their ids, which is slow, in the temporary folder: %s", error.strerror)
+            return FoundPartners(of={}, are_certain=False)
 
     def deadline(self) -> float:
         """Until when a question that begins now waits for lines that were not read before."""
