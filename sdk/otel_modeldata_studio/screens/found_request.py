@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.blobs.compacted_name import compacted_folder
@@ -32,6 +33,8 @@ _MOST_LABEL_BYTES: Final = 256 << 20
 _LABELS: Final = "ground_truth"
 _LISTING_SECONDS: Final = 8.0
 """How long an id waits for the first listing of everything, where it is not among the newest folders."""
+_OPENING_SECONDS: Final = 5.0
+"""How long an id waits until the Parquet files are opened that were not before: each is checked once."""
 _NEAR_NS: Final = 600 * 1_000_000_000
 """The events of a request are within ten minutes."""
 _INDEX: Final = "_index"
@@ -60,7 +63,7 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
 
 
 def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs], at: str | None) -> FoundId:
-    moment = window_of(at, None).since if at else _moment_of(studio, wanted, collections)
+    moment, unread = (window_of(at, None).since, 0) if at else _moment_of(studio, wanted, collections)
     store = studio.store.objects
     if moment is not None:
         near = Window(since=moment - _NEAR_NS, until=moment + _NEAR_NS)
@@ -78,6 +81,11 @@ def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlob
     except UnknownNameError:
         if is_whole:
             raise
+        if unread:
+            raise UnknownNameError(
+                f"expected an id of {store.shown}, got {wanted!r:.200}: {unread:,} bytes are not searched yet: "
+                "ask again in a moment"
+            ) from None
         command = shlex.join(["otel-modeldata", "show", wanted, "--store", store.shown])
         raise UnknownNameError(
             f"expected an id of {store.shown}, got {wanted!r:.200}: no row in Parquet files and no line of the newest "
@@ -92,23 +100,28 @@ def _collections(studio: Studio, deployment: str | None) -> Mapping[str, Collect
     return studio.catalog.listing().collections
 
 
-def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs]) -> int | None:
-    """When the request happened, by the rows that a compaction has in Parquet files: lines are searched otherwise."""
+def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs]) -> tuple[int | None, int]:
+    """When the request happened, by the rows that a compaction has in Parquet files: lines are searched otherwise.
+
+    The second value is about how many bytes of their hours were not searched.
+    """
     pieces: list[Piece] = []
+    unread, end = 0, time.monotonic() + _OPENING_SECONDS
     for root, one in sorted(collections.items()):
         if root.rpartition("/")[2] in {"model_inputs", "model_outputs"} and one.compacted:
             hours = [hours_of(date) for date in one.compacted]
             window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
-            pieces += studio.tables.pieces(root, window, end=0.0).pieces
+            read = studio.tables.pieces(root, window, end=end)
+            pieces, unread = [*pieces, *read.pieces], unread + read.pending
             for row_id in (wanted, f"{wanted}_0"):  # of a request the first row
                 for place in studio.tables.partners.places(root, row_id):
                     text = moment_of_place(*place, row_id)
                     for (moment,) in studio.tables.database.rows(text.text, text.parameters):
-                        return int(moment)
+                        return int(moment), 0
     for text in moments_of_id(pieces, wanted) if pieces else ():
         for (moment,) in studio.tables.database.rows(text.text, text.parameters):
-            return int(moment)
-    return None
+            return int(moment), 0
+    return None, unread
 
 
 def _newest(collections: Mapping[str, CollectionBlobs]) -> tuple[Window, bool]:

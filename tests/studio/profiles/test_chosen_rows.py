@@ -129,11 +129,11 @@ def test_answers_are_those_of_a_join(
 ) -> None:
     asked = json.dumps(filters)
     expected = answers(studio, asked, window)
-    studio.__dict__["chosen"] = by_partners(studio)
+    studio._parts["chosen"] = by_partners(studio)
     try:
         assert answers(studio, asked, window) == expected
     finally:
-        del studio.__dict__["chosen"]
+        del studio._parts["chosen"]
 
 
 def test_rows_of_another_side_alone_are_those_whose_partners_are_chosen(studio: Studio) -> None:

@@ -257,3 +257,30 @@ def test_a_compacted_request_is_the_same(studio: Studio, shop_store: Shop, tmp_p
     assert values(found) == values(first) | {opened_at: f"{values(first)[opened_at]}.000000"}
     assert [(one.name, one.duration_ms) for one in found.spans] == [(one.name, one.duration_ms) for one in first.spans]
     assert (found.previous, found.next) == (first.previous, first.next)
+
+
+def test_the_first_question_finds_a_row_of_any_hour_whose_lines_are_dropped(shop_store: Shop, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    shutil.copytree(shop_store.root, root)
+    with reader.open(root) as store:
+        store.compact(older=0, drop_lines=True)
+        for hours in (47, 20, 1):
+            window = (shop_store.until - timedelta(hours=hours), shop_store.until - timedelta(hours=hours - 1))
+            row_id = store.read("shop/blue/model_inputs", *window, columns=["row_id"]).to_arrow()["row_id"][0].as_py()
+            opened = Studio(store)
+            assert request(opened, id=row_id).id == row_id
+            opened.close()
+
+
+def test_what_was_not_searched_yet_is_no_answer(
+    shop_store: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_modeldata_studio.screens.found_request._OPENING_SECONDS", 0.0)
+    root = tmp_path / "store"
+    shutil.copytree(shop_store.root, root)
+    with reader.open(root) as store:
+        store.compact(older=0, drop_lines=True)
+        opened = Studio(store)
+        with pytest.raises(UnknownNameError, match=r"bytes are not searched yet: ask again in a moment"):
+            request(opened, id="blue-00001")
+        opened.close()
