@@ -342,13 +342,9 @@ class PartitionWriter:
         """Note that the lines of `block` are durable, and answer the calls that wait for no others."""
         self._block = None
         self.blobs.remember(block.new_ids)
-        if len(block.ids) == len(self._pending):  # nothing came meanwhile
-            self._pending.clear()
-            self._in_blob.clear()
-        else:
-            for key in block.ids:
-                del self._pending[key]
-            self._in_blob.difference_update(block.ids)
+        for key in block.ids:
+            del self._pending[key]
+        self._in_blob.difference_update(block.ids)
         for call in block.repeated:
             call.stored -= 1
             call.duplicates += 1
