@@ -11,6 +11,7 @@ it works.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from otel_modeldata.log_throttle import LogThrottle
 from ..daemon_executor import DaemonExecutor
 from ..exceptions import AssetError, StoreError
 from ..retry import backoff
+from ..time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -52,6 +54,9 @@ _FAST_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MOST: Final = 1000
 """Limit for collections that wait for a first line, and for assets in progress, because clients choose the names."""
 _AT_ONCE: Final = 4
+_REST_SECONDS: Final = 0.1
+"""Pause of each of these before its next asset: no one waits for an asset, and the objects of one take as long as
+several appends. A receiver may see its first thousand collections at the same time."""
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _STOP_SECONDS: Final = 2.0
@@ -114,6 +119,7 @@ class AssetPublisher:
         self._published: set[tuple[str, str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pausing = 0
+        self._stopping = asyncio.Event()
         self._threads = DaemonExecutor(1, "otel-modeldata-assets")  # a stop does not wait for an answer of Azure ML
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._log = LogThrottle(logger)
@@ -135,6 +141,7 @@ class AssetPublisher:
 
     async def stop(self) -> None:
         """Give running attempts a moment to end, then stop. The next receiver publishes the rest later."""
+        self._stopping.set()
         deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
         while len(self._tasks) > self._pausing and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(self._tasks, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
@@ -170,6 +177,7 @@ class AssetPublisher:
             try:
                 async with self._slots:
                     await self._publish_once(destination)
+                    await self._rest()
                     return
             except (StoreError, AssetError) as error:
                 self._log.log(
@@ -184,6 +192,13 @@ class AssetPublisher:
                 await asyncio.sleep(pause)
             finally:
                 self._pausing -= 1
+
+    async def _rest(self) -> None:
+        """Keep the place of an asset that is published for a moment, while others wait for it."""
+        if len(self._tasks) > _AT_ONCE:
+            with contextlib.suppress(TimeoutError):
+                async with timeout(_REST_SECONDS):
+                    await self._stopping.wait()
 
     async def _publish_once(self, destination: Destination) -> None:
         url = await self._write(f"{destination.root}/MLTable", MLTABLE.encode())

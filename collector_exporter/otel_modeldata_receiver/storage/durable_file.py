@@ -67,9 +67,8 @@ def lock_file(file: int, path: Path | str) -> None:
             raise BusyError(str(path)) from None
 
 
-def write(file: int, content: bytes, position: int) -> None:
-    """Write all of `content` at a position."""
-    os.lseek(file, position, os.SEEK_SET)
+def write(file: int, content: bytes) -> None:
+    """Write all of `content` into a new file, or at the end of one that was opened to be appended to."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file, rest) :]

@@ -50,7 +50,8 @@ _THREADS: Final = 8
 _LOCK_SECONDS: Final = 5.0
 """How long an append waits for a lock that another process holds (an append takes milliseconds)."""
 _LOCK_POLL_SECONDS: Final = 0.01
-_APPENDED: Final = os.O_RDWR | FLAGS
+_APPENDED: Final = os.O_RDWR | os.O_APPEND | FLAGS
+"""No call is needed to go to the end: around each call a thread gives the interpreter up, and waits to get it back."""
 
 
 _PROBE: Final = bytes(64 * 1024)
@@ -145,7 +146,7 @@ class LocalStore:
         try:
             self._make_folder(self._root)
             with opened(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                write(file, _PROBE, 0)
+                write(file, _PROBE)
                 os.fsync(file)
             probe.unlink()
         except OSError as error:
@@ -247,7 +248,7 @@ class LocalStore:
             if not path.exists():
                 self._make_folder(path.parent)
                 with opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                    write(file, content, 0)
+                    write(file, content)
                     os.fsync(file)
             if (draft.exists() and publish(draft, path)) or path.read_bytes() == content:
                 sync_folder(path.parent)  # also for an existing file: its writer may have died before this
@@ -301,7 +302,7 @@ def _append(path: str, state: BlobState, block: bytes) -> BlobState:
             if found.st_size != size or not found.st_nlink:  # no link: removed after it was opened
                 raise FencedError
             try:
-                write(file, block, size)
+                write(file, block)
                 os.fsync(file)
                 release_pages(file, size, size + len(block))
             except OSError:

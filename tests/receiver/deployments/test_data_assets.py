@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from live_receiver import until
 from memory_store import MemoryStore, sink_on
 
+from otel_modeldata_receiver.deployments import data_assets
 from otel_modeldata_receiver.deployments.data_assets import MLTABLE, AssetPublisher, DataAsset, asset_file
 from otel_modeldata_receiver.exceptions import AssetError
 from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan, Destinations
@@ -139,6 +140,34 @@ async def test_an_asset_is_published_once_per_process_and_again_by_the_next_one(
         await sink.close()
         assert len(workspace.assets) == 1
     assert len(files_of(tmp_path)) == 2
+
+
+async def test_of_many_assets_a_few_are_published_at_a_time_and_a_stop_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Appends need the store more: a receiver may see a thousand new collections at the same time."""
+    monkeypatch.setattr(data_assets, "_REST_SECONDS", 3600.0)
+    written: list[str] = []
+
+    async def put(name: str, _: bytes, __: str) -> str:
+        written.append(name)
+        return f"memory://{name}"
+
+    assets = AssetPublisher(put)
+    destinations = destinations_of(assets)
+    roots = [destinations.of("credit", "blue", f"inputs_{n}").root for n in range(10)]
+    assets.stored([f"{root}/{HOUR}" for root in roots])
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert sorted(written) == sorted(objects_of(roots[:4]))
+    await assets.stop()
+    assert sorted(written) == sorted(objects_of(roots))
+
+
+def objects_of(roots: list[str]) -> list[str]:
+    """The two objects of each asset."""
+    names = (f"{root.replace('/', '-')}-v1.data.yml" for root in roots)
+    return [f"{root}/{name}" for root, file in zip(roots, names, strict=True) for name in ("MLTable", file)]
 
 
 async def test_an_existing_object_is_not_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
