@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .catalog.catalog import Catalog
+from .tables.cache_folder import CacheFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,9 @@ class Studio:
         trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
         cache: where a folder for Parquet files of lines is made, which `close` removes; by default among the temporary
             files of the system.
+
+    Raises:
+        ReaderError: that folder cannot be made.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Studio:
         self.store = store
         self.baseline = baseline
         self.trace_url = trace_url
-        self.cache = cache
+        self.cache = CacheFolder(cache)
         self.catalog = Catalog(store.objects)
 
     @cached_property
@@ -62,3 +66,4 @@ class Studio:
         self.catalog.close()
         if "tables" in self.__dict__:
             self.__dict__.pop("tables").close()
+        self.cache.close()

@@ -87,8 +87,10 @@ class CollectionRows:
 
     def _forget(self, dates: set[str]) -> None:
         with self._lock:
-            for date in self._folders.keys() - dates:
-                del self._folders[date]
+            gone = [self._folders.pop(date) for date in self._folders.keys() - dates]
+        for folder in gone:
+            with folder.lock:
+                folder.rows.discard()
 
 
 def bounds_of(found: CollectionBlobs) -> tuple[int, int] | None:
