@@ -99,7 +99,7 @@ def deployment_rows(
     with_outcomes: bool = False,
     windows: Mapping[str, Window] | None = None,
 ) -> DeploymentRows:
-    """The sides of a window; labels are also those that came later.
+    """The sides of a window; labels are also those that came later, and up to an hour before it, as in a reading.
 
     Args:
         tables: have the rows.
@@ -151,6 +151,6 @@ def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
         return window
     first, last = window.bounds
     return Window(
-        since=None if window.since is None else first - _MARGIN,
+        since=None if window.since is None else first - (EDGE_NS if is_labels else _MARGIN),
         until=None if window.until is None or is_labels else last + EDGE_NS,
     )

@@ -220,7 +220,7 @@ def test_a_store_that_is_not_there_is_an_error_before_it_listens(
     [
         ("none.csv", None, "got none at "),
         ("none.parquet", None, "got none at "),
-        ("damaged.parquet", b"PAR1", "expected a Parquet file at "),
+        ("damaged.parquet", b"PAR1", "expected a baseline that can be read, got "),
         ("text", b"", "expected a baseline like FILE.parquet, FILE.csv, or a window such as "),
     ],
 )
