@@ -275,12 +275,11 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
 def _labels(side: Side, aliases: Mapping[str, str]) -> Sql:
     """The last label of each row, in each column the last one that is not null.
 
-    A label may be of any time of the side, also long before its row: of a row that was scored again, for example.
+    A label may be older than its row: of one that is scored again, for example.
     """
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
-    rows = scan(
-        side.pieces, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
-    )
+    own = {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}
+    rows = scan(side.pieces, side.columns, own, Window(since=side.since))
     extra = {name: aliases.get(name, alias) for name, alias in extra.items()}
     key = f"coalesce(CAST({extra[LABEL_ROW]} AS VARCHAR), _row_id)" if LABEL_ROW in extra else "_row_id"
     time = f"coalesce(TRY_CAST({extra[LABEL_TIME]} AS TIMESTAMPTZ_NS), _time)" if LABEL_TIME in extra else "_time"

@@ -40,12 +40,14 @@ class Side:
         root: the collection.
         pieces: its files.
         columns: its columns, also those that only another window has.
+        since: of labels: no earlier one is joined, as in a reading; None for all.
     """
 
     role: str
     root: str
     pieces: tuple[Piece, ...]
     columns: Mapping[str, Column]
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,8 @@ def deployment_rows(
         own = own if windows is None else windows.get(roots[name], own)
         found = tables.pieces(roots[name], own, end=end)
         columns = tables.with_known(roots[name], columns_of(found.pieces))
-        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns))
+        since = own.since if role == LABELS else None
+        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns, since=since))
         pending += found.pending
     rows = DeploymentRows(sides=tuple(sides), pending=pending)
     return with_outcomes_of(tables, deployment, rows, window) if with_outcomes else rows

@@ -58,10 +58,10 @@ def test_the_ledger_has_gaps_with_their_ranges(tmp_path: Path, is_sealed: bool) 
     assert everything.ledger[0] == expected
     assert [row.collection for row in everything.ledger] == [INPUTS, "shop/green/model_inputs"]
     assert (found.bounded, found.seals) == ("", SealCounts(sealed=2, unsealed=0) if is_sealed else None)
+    repeated = f"{INPUTS}/{hour(3)}/{0:038}.jsonl: expected a new id, got 'event-6' again"
     assert [one.text for one in found.findings] == [
         f"shop/blue model_inputs, producer {PRODUCER}: 3 events missing, of the numbers 4-5, 8",
-        "1 line with the id of another line; the first one is line 7 of "
-        f"{INPUTS}/{hour(3)}/{'0' * 38}.jsonl: expected a new id, got 'event-6' again",
+        f"1 line with the id of another line; the first one is line 7 of {repeated}",
     ]
 
 
