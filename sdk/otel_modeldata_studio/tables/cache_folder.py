@@ -87,7 +87,7 @@ class CacheFolder:
             yield partial
             partial.rename(path)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = str(error) if error.errno is None else os.strerror(error.errno)  # pyarrow's own text is longer
             logger.warning("Studio cannot write into %s: %s", self.path, reason)
             raise CacheFullError(reason) from None
         finally:
