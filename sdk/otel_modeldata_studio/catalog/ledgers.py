@@ -17,6 +17,8 @@ from otel_modeldata_reader.auditing.reconciliation import shown_ranges
 from otel_modeldata_reader.auditing.records.store_records import StoreRecords
 from otel_modeldata_reader.report import counted
 
+from ..interruption import holding
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -130,7 +132,7 @@ class Ledgers:
         if not listing.is_whole or objects > _MOST_OBJECTS or sum(sizes.values()) > _MOST_BYTES:
             return None
         signature = (sizes, {one.name: one.size for one in listing.aside.values()})
-        with self._lock:
+        with holding(self._lock):
             made = self._made.get(name)
             if made is None or (made.sizes != signature and time.monotonic() >= made.next):
                 started = time.monotonic()
