@@ -57,7 +57,8 @@ environment:
 
 exit codes:
   0    ended by Ctrl-C or SIGTERM
-  2    wrong command line, or the extra studio is not installed
+  2    wrong command line, such as a baseline that cannot be read, or the extra
+       studio is not installed
   3    the store cannot be read, or the address cannot be listened on
   130  Ctrl-C before it listens
 """

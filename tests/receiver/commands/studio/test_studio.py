@@ -225,9 +225,9 @@ def test_a_store_that_is_not_there_is_an_error_before_it_listens(
     ],
 )
 def test_a_baseline_that_cannot_be_read_is_an_error_before_it_listens(
-    name: str, content: bytes | None, error: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, content: bytes | None, error: str, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / name
+    file = store.parent / name
     if content is not None:
         file.write_bytes(content)
     code, out, err = studio(capsys, store, "--baseline", file)
