@@ -77,6 +77,8 @@ class Live:
     async def _events(self) -> AsyncIterator[bytes]:
         """What one page gets."""
         listener: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_EVENTS)
+        if self._closed:  # since the request was answered
+            return
         self._listeners.add(listener)
         try:
             yield _event("ping", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import signal
 from functools import partial
@@ -50,6 +51,18 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._app.end_streams)
 
 
+class _WhileServing(logging.Filter):
+    """Leaves out what uvicorn says of answers that it cancels at the end: no one waits for them any more."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 (the base class names it)
+        """Whether the server has not been asked to end."""
+        return not self._server.should_exit
+
+
 def serve(app: StudioApp, listening: socket.socket, limits: ConnectionLimits = _LIMITS) -> None:
     """Answer requests until Ctrl-C or SIGTERM, then return.
 
@@ -71,8 +84,13 @@ def serve(app: StudioApp, listening: socket.socket, limits: ConnectionLimits = _
         timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=256 << 10,
     )
+    server = _Server(config, app, limits)
+    while_serving = _WhileServing(server)
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(while_serving)
     try:
-        _Server(config, app, limits).run(sockets=[listening])
+        server.run(sockets=[listening])
     finally:
+        log.removeFilter(while_serving)
         app.end_streams()
         listening.close()
