@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["InterruptedRequest", "Interruptible", "Interruption", "are_answered", "current", "of_request"]
+__all__ = [
+    "InterruptedRequest",
+    "Interruptible",
+    "Interruption",
+    "are_answered",
+    "current",
+    "holding",
+    "of_request",
+]
 
 
 class InterruptedRequest(Exception):  # noqa: N818 (it is no error: what it ends is not wanted any more)
@@ -70,6 +78,8 @@ class Interruption:
                 self._connections.remove(connection)
 
 
+_LOOK_SECONDS: Final = 0.2
+"""How often a thread that waits for another one looks whether its request has been ended."""
 _NEVER: Final = Interruption()
 _current: ContextVar[Interruption] = ContextVar("interruption", default=_NEVER)
 _questions: Final[set[Interruption]] = set()
@@ -102,3 +112,20 @@ def of_request(interruption: Interruption, *, is_question: bool = True) -> Itera
 def are_answered() -> bool:
     """Whether questions are being answered now, for which work in the background waits."""
     return any(not one.ended for one in tuple(_questions))
+
+
+@contextmanager
+def holding(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock that another thread may hold while it reads the store, which may hang.
+
+    Only the thread that reads is lost then: those that wait for it end with their requests.
+
+    Raises:
+        InterruptedRequest: the request has been ended meanwhile.
+    """
+    while not lock.acquire(timeout=_LOOK_SECONDS):
+        current().check()
+    try:
+        yield
+    finally:
+        lock.release()

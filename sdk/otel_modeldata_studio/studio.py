@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .catalog.catalog import Catalog
+from .tables.cache_folder import CacheFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,9 @@ class Studio:
         trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
         cache: where a folder for Parquet files of lines is made, which `close` removes; by default among the temporary
             files of the system.
+
+    Raises:
+        ReaderError: that folder cannot be made.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Studio:
         self.store = store
         self.baseline = baseline
         self.trace_url = trace_url
-        self.cache = cache
+        self.cache = CacheFolder(cache)
         self.catalog = Catalog(store.objects)
         self._making = threading.RLock()
         self._parts: dict[str, Any] = {}
@@ -95,6 +99,7 @@ class Studio:
             parts, self._parts = self._parts, {}
         if "tables" in parts:
             parts["tables"].close()
+        self.cache.close()
 
     def _part(self, name: str, make: Callable[[], _Part]) -> _Part:
         """What is made by the first question for it, once: two must not make two temporary folders."""

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..config.logs import LogFormat
 from .printable import printable
@@ -27,6 +27,10 @@ class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the base class names it)
         """The line without a traceback."""
         return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (likewise)
+        """A traceback, in which a value of a client may be."""
+        return "\n".join(printable(line) for line in super().formatException(ei).split("\n"))
 
 
 class _JsonFormatter(logging.Formatter):

@@ -21,6 +21,7 @@ from otel_modeldata_reader.blobs.listing import collections_of
 from otel_modeldata_reader.diagnosis.folder_listing import walk_below
 from otel_modeldata_reader.exceptions import ReaderError
 
+from ..interruption import holding
 from .collection_hours import collection_hours, folders_of, newest_summaries
 from .hour_counts import HourCounts, seals_by_folder
 from .ledgers import Ledger, Ledgers, sealed_ledger
@@ -219,7 +220,7 @@ class Catalog:
         """
         listing = self.listing()
         if not listing.is_whole:
-            with self._walking:
+            with holding(self._walking):
                 if name not in self._walked:
                     objects = [*walk_below(self._store, name), *walk_below(self._store, compacted_root(name))]
                     self._walked[name] = collections_of(objects)

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.auditing.audit import Selection, audit
+from otel_modeldata_reader.auditing.finding import faults_of, findings
 from otel_modeldata_reader.auditing.number_ranges import NumberRanges
+from otel_modeldata_reader.auditing.reconciliation import shown_ranges
 from otel_modeldata_reader.auditing.records.store_records import StoreRecords
+from otel_modeldata_reader.report import counted
+
+from ..interruption import holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +39,7 @@ _COMPRESSED: Final = 5
 """How much larger lines are than their Parquet files."""
 _MOST_RANGES: Final = 100
 _MOST_LINES: Final = 2_000
-_MOST_PROBLEMS: Final = 20
+_MOST_FINDINGS: Final = 100
 _SHARE: Final = 10
 """Audits take at most one part of the time in this number of parts."""
 
@@ -71,12 +76,13 @@ class Ledger:
     Attributes:
         lines: those with missing events first.
         is_audited: whether every line was looked at.
-        problems: what is wrong with lines, in sentences.
+        findings: what is wrong, in the sentences of `otel-modeldata audit --running`; of lines with the place of the
+            first one.
     """
 
     lines: tuple[LedgerLine, ...] = ()
     is_audited: bool = True
-    problems: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def of(self, root: str) -> tuple[int, int] | None:
         """The missing events and the duplicates of a collection; None if no event of it has a number."""
@@ -126,11 +132,11 @@ class Ledgers:
         if not listing.is_whole or objects > _MOST_OBJECTS or sum(sizes.values()) > _MOST_BYTES:
             return None
         signature = (sizes, {one.name: one.size for one in listing.aside.values()})
-        with self._lock:
+        with holding(self._lock):
             made = self._made.get(name)
             if made is None or (made.sizes != signature and time.monotonic() >= made.next):
                 started = time.monotonic()
-                ledger = _ledger(self._audit(name), name)
+                ledger = _ledger(self._audit(name))
                 ended = time.monotonic()
                 made = self._made[name] = _Made(ledger, signature, ended + (ended - started) * _SHARE)
             return made.ledger
@@ -157,7 +163,18 @@ def sealed_ledger(collections: Mapping[str, Sequence[Folder]], counts: HourCount
             for producer, ranges in ((sealed and sealed.producers) or {}).items():
                 numbers.setdefault(producer, NumberRanges()).add_ranges(ranges)
         lines += [_of_numbers(root, producer, found) for producer, found in numbers.items()]
-    return Ledger(lines=_ordered(lines), is_audited=False)
+    ordered = _ordered(lines)
+    return Ledger(lines=ordered, is_audited=False, findings=_shown([_sentence(one) for one in ordered if one.missing]))
+
+
+def _sentence(one: LedgerLine) -> str:
+    """As an audit has it."""
+    deployment, _, collection = one.root.rpartition("/")
+    gaps = shown_ranges(one.gaps)
+    return (
+        f"{deployment} {collection}, producer {one.producer}: {counted(one.missing, 'event')} missing, of the numbers "
+        f"{gaps}"
+    )
 
 
 def _of_numbers(root: str, producer: str, numbers: NumberRanges) -> LedgerLine:
@@ -182,9 +199,24 @@ def _is_parquet(name: str) -> bool:
     return name.endswith(".parquet")
 
 
-def _ledger(found: Audit, name: str) -> Ledger:
-    lines = [_line(one) for one in found.reconciliations]
-    return Ledger(lines=_ordered(lines), problems=tuple(_problems(found, name)))
+def _ledger(found: Audit) -> Ledger:
+    # Producers run while somebody looks: that no final report is there yet is no finding.
+    sentences = [f"{one.sentence}{_place(found, one.kind)}" for one in findings(replace(found, running=True))]
+    return Ledger(lines=_ordered(_line(one) for one in found.reconciliations), findings=_shown(sentences))
+
+
+def _place(found: Audit, kind: str) -> str:
+    """Where the first line of a kind of fault is; empty for what is not about lines."""
+    faults = {**faults_of(found), "forged": found.ledger.forged, "missing_payload": found.ledger.dataref}
+    first = next(iter(faults[kind].locations), None) if kind in faults else None
+    if first is None:
+        return ""
+    return f"; the first one is line {first.line} of {first.blob[:300]}: {first.reason[:200]}"
+
+
+def _shown(sentences: Sequence[str]) -> tuple[str, ...]:
+    more = len(sentences) - _MOST_FINDINGS
+    return (*sentences[:_MOST_FINDINGS], *([f"{counted(more, 'further finding')}"] if more > 0 else []))
 
 
 def _line(one: Reconciliation) -> LedgerLine:
@@ -203,21 +235,3 @@ def _line(one: Reconciliation) -> LedgerLine:
 
 def _ordered(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
     return tuple(sorted(lines, key=lambda one: (-one.missing, -one.duplicates, one.root, one.producer))[:_MOST_LINES])
-
-
-def _problems(found: Audit, name: str) -> Iterable[str]:
-    inside = f"{name}/" if name else ""
-    damaged = [one for one in found.ledger.unreadable.locations if one.blob.startswith(inside)]
-    if damaged:
-        first = damaged[0]
-        count = found.ledger.unreadable.count if not name else len(damaged)
-        yield (
-            f"{count:,} line(s) cannot be read, and readers leave them out: {first.reason[:200]} in "
-            f"{first.blob[:300]}, line {first.line}"
-        )
-    if found.ledger.dataref.count:
-        yield f"{found.ledger.dataref.count:,} line(s) refer to a payload that the store does not have"
-    if found.ledger.forged.count:
-        yield f"{found.ledger.forged.count:,} line(s) are in the folder of another deployment than they name"
-    sentences = [*(one.sentence for one in found.vanished), *(one.sentence for one in found.seals)]
-    yield from (f"acknowledged lines are gone or changed: {one}" for one in sentences[:_MOST_PROBLEMS])

@@ -261,7 +261,7 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
         must: conditions that no row without a partner fulfills, so that others need not be joined.
     """
     if side.role == LABELS:
-        return _labels(side, aliases, min((one.first for one in base), default=0))
+        return _labels(side, aliases)
     near = slices_near(side.pieces, spans_of(base), _MARGIN)
     values = "".join(f", any_value({alias}) AS {alias}" for alias in aliases.values())
     rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id", "traceparent"))
@@ -274,13 +274,14 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
     return "SELECT * FROM (" + grouped + ") WHERE " + conjunction(" AND ", [Sql("_rows = 1"), *must])
 
 
-def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
-    """The last label of each row, in each column the last one that is not null."""
+def _labels(side: Side, aliases: Mapping[str, str]) -> Sql:
+    """The last label of each row, in each column the last one that is not null.
+
+    A label may be older than its row: of one that is scored again, for example.
+    """
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
-    later = [one for one in side.pieces if one.last >= first - _MARGIN[0]]
-    rows = scan(
-        later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
-    )
+    own = {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}
+    rows = scan(side.pieces, side.columns, own, Window(since=side.since))
     extra = {name: aliases.get(name, alias) for name, alias in extra.items()}
     key = f"coalesce(CAST({extra[LABEL_ROW]} AS VARCHAR), _row_id)" if LABEL_ROW in extra else "_row_id"
     time = f"coalesce(TRY_CAST({extra[LABEL_TIME]} AS TIMESTAMPTZ_NS), _time)" if LABEL_TIME in extra else "_time"

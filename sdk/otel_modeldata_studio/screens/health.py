@@ -173,8 +173,8 @@ def health(studio: Studio, *, deployment: str | None = None) -> Health:
         deployment=name or None,
         updated=time_text(listing.time),
         findings=(
-            *_findings(studio, chosen, ledger),
-            *(HealthFinding(text=one, command=scope.audit) for one in ledger.problems),
+            *_findings(studio, chosen, is_audited=ledger.is_audited),
+            *(HealthFinding(text=one, command=scope.audit) for one in ledger.findings),
         ),
         ledger=tuple(_ledger_rows(studio, ledger, folders)),
         schema_changes=tuple(_schema_changes(studio, folders)),
@@ -202,15 +202,16 @@ def _chosen(studio: Studio, listing: Listing, name: str) -> dict[str, Collection
     return chosen
 
 
-def _findings(studio: Studio, chosen: Mapping[str, CollectionBlobs], ledger: Ledger) -> Iterator[HealthFinding]:
+def _findings(studio: Studio, chosen: Mapping[str, CollectionBlobs], *, is_audited: bool) -> Iterator[HealthFinding]:
+    """What the listing says; the ledger has its own findings, which are those of an audit."""
     catalog = studio.catalog
     for root, one in chosen.items():
         state = state_of(
             one,
             store=studio.store.objects.shown,
             now_ns=catalog.now_ns,
-            missing=(ledger.of(root) or (None,))[0],
-            parked=catalog.parked.get(root),
+            missing=None,
+            parked=None if is_audited else catalog.parked.get(root),
             quarantined=0,  # the screen has the records below
         )
         if state.level != "ok":

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 
+from ..interruption import holding
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -70,7 +72,7 @@ class CollectionRows:
         for date in reversed(found.dates(window)):
             folder = self._folder(date)
             own, compacted = blobs.get(date, ()), found.compacted.get(date, {})
-            with folder.lock:
+            with holding(folder.lock):
                 waiting = folder.rows.pending(own, compacted)
                 if waiting and may_go_on():
                     folder.rows.read(found, own, compacted, may_go_on)
@@ -93,8 +95,11 @@ class CollectionRows:
 
     def _forget(self, dates: set[str]) -> None:
         with self._lock:
-            for date in self._folders.keys() - dates:
-                del self._folders[date]
+            gone = [self._folders.pop(date) for date in self._folders.keys() - dates]
+        for folder in gone:
+            if folder.lock.acquire(blocking=False):  # else a thread reads it, which may hang
+                folder.rows.discard()
+                folder.lock.release()
 
 
 def bounds_of(found: CollectionBlobs) -> tuple[int, int] | None:

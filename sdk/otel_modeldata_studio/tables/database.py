@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.sql.database import sentence
 
 from ..interruption import current
+from .cache_folder import CacheFullError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +25,7 @@ __all__ = ["Database"]
 
 _MEMORY: Final = "400MB"
 _THREADS: Final = "2"
+_NO_SPACE: Final = os.strerror(errno.ENOSPC)
 
 
 class Database:
@@ -30,17 +33,17 @@ class Database:
 
     Args:
         folders: the only ones whose files it reads.
+        spill: where it makes a folder for what it has no memory for.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], spill: Path) -> None:
         import duckdb  # noqa: PLC0415 (slow to import)
 
-        self._spill = TemporaryDirectory(prefix="otel-modeldata-studio-sql-")
         self._connection = duckdb.connect(
             config={
                 "memory_limit": _MEMORY,
                 "threads": _THREADS,
-                "temp_directory": self._spill.name,
+                "temp_directory": str(spill),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
@@ -82,9 +85,8 @@ class Database:
             return cursor.sql(text, params=list(parameters)).to_arrow_table()
 
     def close(self) -> None:
-        """Close it, and remove its temporary files."""
+        """Close it."""
         self._connection.close()
-        self._spill.cleanup()
 
     @contextmanager
     def _cursor(self) -> Iterator[DuckDBPyConnection]:
@@ -98,6 +100,13 @@ class Database:
         except duckdb.Error as error:
             current().check()
             text = sentence(error)
+            if isinstance(error, duckdb.IOException) and _NO_SPACE in text:
+                raise CacheFullError(_NO_SPACE) from None
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise ReaderError(
+                    f"expected a question that needs at most {_MEMORY} of memory, got one that needs more: choose a "
+                    "shorter window, or fewer columns"
+                ) from None
             for folder in self._folders:  # whoever asks need not know where they are
                 text = text.replace(folder, "")
             raise ReaderError(f"expected a query that DuckDB can run, got: {text}") from None

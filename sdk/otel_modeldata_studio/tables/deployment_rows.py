@@ -41,12 +41,14 @@ class Side:
         root: the collection.
         pieces: its files.
         columns: its columns, also those that only another window has.
+        since: of labels: no earlier one is joined, as in a reading; None for all.
     """
 
     role: str
     root: str
     pieces: tuple[Piece, ...]
     columns: Mapping[str, Column]
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def deployment_rows(
     with_outcomes: bool = False,
     windows: Mapping[str, Window] | None = None,
 ) -> DeploymentRows:
-    """The sides of a window; labels are also those that came later.
+    """The sides of a window; labels are also those that came later, and up to an hour before it, as in a reading.
 
     Args:
         tables: have the rows.
@@ -129,7 +131,8 @@ def deployment_rows(
         own = own if windows is None else windows.get(roots[name], own)
         found = tables.pieces(roots[name], own, end=end)
         columns = tables.with_known(roots[name], columns_of(found.pieces))
-        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns))
+        since = own.since if role == LABELS else None
+        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns, since=since))
         pending += found.pending
     rows = DeploymentRows(sides=tuple(sides), pending=pending)
     return with_outcomes_of(tables, deployment, rows, window) if with_outcomes else rows
@@ -155,6 +158,6 @@ def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
         return window
     first, last = window.bounds
     return Window(
-        since=None if window.since is None else first - _MARGIN,
+        since=None if window.since is None else first - (EDGE_NS if is_labels else _MARGIN),
         until=None if window.until is None or is_labels else last + EDGE_NS,
     )

@@ -22,12 +22,12 @@ from .piece_writer import write_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from otel_modeldata_reader.blobs.store_access import StoreAccess
     from otel_modeldata_reader.following.line_slices import LineSlices
     from otel_modeldata_receiver.storage.store import StoredObject
 
+    from .cache_folder import CacheFolder
     from .part_pieces import PartPieces
     from .piece import Piece
 
@@ -48,9 +48,9 @@ class FolderRows:
     Args:
         store: has the folder.
         parts: makes pieces of Parquet files.
+        cache: takes Parquet files of lines.
         root: the collection.
         date: of the folder, as `2026/11/22/10`.
-        path: returns the path of a new file of the cache.
         ids_of: returns the ids of the events in some files.
     """
 
@@ -58,17 +58,17 @@ class FolderRows:
         self,
         store: StoreAccess,
         parts: PartPieces,
+        cache: CacheFolder,
         *,
         root: str,
         date: str,
-        path: Callable[[], Path],
         ids_of: Callable[[list[Piece]], Iterator[list[str]]],
     ) -> None:
         self._store = store
         self._parts = parts
+        self._cache = cache
         self._root = root
         self._date = date
-        self._path = path
         self._ids_of = ids_of
         self._start = held(hours_of(date)[0])
         self._seen: frozenset[tuple[str, int]] | None = None
@@ -87,6 +87,8 @@ class FolderRows:
 
     def pending(self, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> int:
         """About how many bytes are to be read until the pieces are what the listing has."""
+        if any(self._cache.has_lost(piece.path) for piece in self.pieces):
+            self.discard()  # somebody has removed old temporary files
         if self._seen != _state(compacted) or self._is_other(blobs):
             return 1 + sum(blob.size for blob in blobs)
         return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
@@ -107,8 +109,28 @@ class FolderRows:
             may_go_on: asked before the next megabytes; what it refuses stays pending.
 
         Raises:
-            ReaderError: the store cannot be read.
+            ReaderError: the store cannot be read, or the cache takes no more. The next call begins again: what was
+                read of lines and not written is in no later slice.
         """
+        try:
+            self._read(found, blobs, compacted, may_go_on)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Forget everything that was read, and let its files go."""
+        self._cache.discard(piece.path for piece in self.pieces)
+        self._pieces, self._small, self._ids, self._slices = [], [], KnownIds(), None
+        self._seen, self._sizes, self._growth = None, {}, None
+
+    def _read(
+        self,
+        found: CollectionBlobs,
+        blobs: tuple[StoredObject, ...],
+        compacted: Mapping[str, int],
+        may_go_on: Callable[[], bool],
+    ) -> None:
         if self._seen != _state(compacted) or self._is_other(blobs):
             self._restart(found, blobs, compacted)
         if self._growth is None:
@@ -136,7 +158,7 @@ class FolderRows:
 
     def _restart(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
         """Begin again, because there are other Parquet files, or other lines under the name of a blob."""
-        self._pieces, self._small, self._ids, self._slices = [], [], KnownIds(), None
+        self.discard()
         source = folder_source(self._store, self._root, self._date, blobs, compacted)
         starts = {one.blob: one.start for one in source.lines}
         if source.manifest is not None:
@@ -195,8 +217,10 @@ class FolderRows:
         same = [(piece, rows) for piece, rows in self._small if rows.schema == table.schema]
         if len(same) >= _MOST_SMALL:
             table = pa.concat_tables([*(rows for _, rows in same), table])
-            self._small = [one for one in self._small if one not in same]
-        piece = write_piece(self._path(), self._date, table, self._start)
+        piece = write_piece(self._cache, self._date, table, self._start)
+        if len(same) >= _MOST_SMALL:
+            self._small = [one for one in self._small if all(one[0] is not other for other, _ in same)]
+            self._cache.discard(old.path for old, _ in same)
         if table.num_rows < _SMALL_ROWS and table.nbytes < _PIECE_BYTES // _MOST_SMALL:
             self._small.append((piece, table))
         else:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.compacted.folder_sources import FolderSource
     from otel_modeldata_reader.compacted.manifest import Manifest, Part
 
+    from .cache_folder import CacheFolder
+
 __all__ = ["PartPieces"]
 
 _GLOB: Final = frozenset("*?[]{}\0")
@@ -45,7 +47,7 @@ class PartPieces:
         cache: takes copies.
     """
 
-    def __init__(self, store: StoreAccess, folder: Path | None, cache: Path) -> None:
+    def __init__(self, store: StoreAccess, folder: Path | None, cache: CacheFolder) -> None:
         self._store = store
         self._folder = folder
         self._cache = cache
@@ -92,25 +94,24 @@ class PartPieces:
 
         Raises:
             DamagedPartError: it has another one.
-            StoreUnavailableError: it cannot be read, or not be copied.
+            StoreUnavailableError: it cannot be read.
+            CacheFullError: it cannot be copied.
         """
         if self._folder is not None:
             path = os.path.realpath(self._folder / name)
             if path.startswith(f"{self._folder}{os.sep}") and not _GLOB & set(path):
                 self._check(path, name, part)
                 return path
-        copy = self._cache / f"{hashlib.sha256(name.encode()).hexdigest()[:40]}-{part.sha256[:16]}.parquet"
-        if not copy.exists():
-            partial = copy.with_suffix(".partial")
+        copy = self._cache.path / f"{hashlib.sha256(name.encode()).hexdigest()[:40]}-{part.sha256[:16]}.parquet"
+        if not self._cache.has(copy):
             digest = hashlib.sha256()
-            with partial.open("wb") as file:
-                for piece in self._store.pieces([ByteRange(name, 0, part.size)]):
-                    file.write(piece.content)
-                    digest.update(piece.content)
-            if digest.hexdigest() != part.sha256:
-                partial.unlink()
-                raise _other_content(name)
-            partial.rename(copy)
+            with self._cache.writing(copy) as partial:
+                with partial.open("wb") as file:
+                    for piece in self._store.pieces([ByteRange(name, 0, part.size)]):
+                        file.write(piece.content)
+                        digest.update(piece.content)
+                if digest.hexdigest() != part.sha256:
+                    raise _other_content(name)
         return str(copy)
 
     def _check(self, path: str, name: str, part: Part) -> None:

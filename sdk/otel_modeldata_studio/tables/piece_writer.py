@@ -14,8 +14,9 @@ from otel_modeldata_reader.sql.column_types import stored, stored_type
 from .piece import LAST_TIME, Group, Piece, StoredColumn, kind_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
+
+    from .cache_folder import CacheFolder
 
 __all__ = ["KEPT", "write_piece"]
 
@@ -24,16 +25,19 @@ KEPT: Final = ("row_id", "correlationid", "time", "traceparent", "modelversion",
 _GROUP_ROWS: Final = 65_536
 
 
-def write_piece(path: Path, date: str, rows: pa.Table, start: int) -> Piece:
+def write_piece(cache: CacheFolder, date: str, rows: pa.Table, start: int) -> Piece:
     """Write a file.
 
     Own columns have the names `c0`, `c1` and so on in it: DuckDB ignores case, and a name can be any text.
 
     Args:
-        path: of the new file.
+        cache: takes the file.
         date: the folder of the lines.
         rows: with the envelope's columns, at least one row.
         start: the time of rows without one, in nanoseconds since the epoch.
+
+    Raises:
+        CacheFullError: there is no space for it.
     """
     moments = rows["time"].cast(pa.int64()).fill_null(start)
     times = pa.chunked_array([np.clip(moments.to_numpy(), -LAST_TIME, LAST_TIME)])
@@ -46,9 +50,9 @@ def write_piece(path: Path, date: str, rows: pa.Table, start: int) -> Piece:
         kind, alias = stored_type(field.type), f"c{len(columns)}"
         arrays[alias] = stored(rows[field.name], kind)
         columns[field.name] = StoredColumn(stored=alias, type=kind, logical=field.type, kind=kind_of(field.type))
-    partial = path.with_suffix(".partial")
-    pq.write_table(pa.table(arrays), partial, compression="zstd", compression_level=1, row_group_size=_GROUP_ROWS)
-    partial.rename(path)
+    path = cache.new()
+    with cache.writing(path) as partial:
+        pq.write_table(pa.table(arrays), partial, compression="zstd", compression_level=1, row_group_size=_GROUP_ROWS)
     return Piece(path=str(path), date=date, groups=tuple(_groups(times.to_numpy())), columns=columns)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import shutil
 import threading
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import UnknownNameError
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.blobs.store_access import StoreAccess
     from otel_modeldata_reader.window import Window
 
+    from .cache_folder import CacheFolder
     from .column import Column
     from .deployment_rows import DeploymentRows, Side
     from .piece import Piece
@@ -42,9 +40,6 @@ _MOST_COLUMNS: Final = 5_000
 _READ_SECONDS: Final = 1.0
 """How long a question waits for lines that were not read before."""
 
-_REMOVE_SECONDS: Final = 1.0
-"""How long the folder is removed again at the end."""
-
 
 class Tables:
     """See above.
@@ -52,46 +47,35 @@ class Tables:
     Args:
         store: is read.
         listing: returns the collections of the store, as they were listed last.
-        cache: where the temporary folder is made that takes Parquet files of lines; None is that of the system.
+        cache: takes Parquet files of lines, and is closed with the tables.
 
     Attributes:
         is_local: whether Parquet files are read where they are; else they are copied.
     """
 
     def __init__(
-        self, store: StoreAccess, listing: Callable[[], Mapping[str, CollectionBlobs]], cache: Path | None = None
+        self, store: StoreAccess, listing: Callable[[], Mapping[str, CollectionBlobs]], cache: CacheFolder
     ) -> None:
         self._store = store
         self.listing = listing
-        if cache is not None:
-            cache.mkdir(parents=True, exist_ok=True)
-        # A folder of its own, which only this user can read: another Studio has other rows under the same names, and
-        # rows that are erased in the store must not stay here.
-        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache, ignore_cleanup_errors=True)
-        folder = Path(self._own.name).resolve()
         local = _local_folder(store)
         self.is_local = local is not None
-        self.database = Database([folder] if local is None else [folder, local])
-        self._parts = PartPieces(store, local, folder)
-        self._folder = folder
-        self._numbers = itertools.count()
+        self.database = Database([cache.path] if local is None else [cache.path, local], cache.path / "sql")
+        self._parts = PartPieces(store, local, cache)
+        self._cache = cache
         self._lock = threading.Lock()
         self._collections: dict[str, CollectionRows] = {}
         self._columns: dict[str, dict[str, Column]] = {}
         self._ahead = ReadingAhead(self.read)
         self._ahead_partners = ReadingAhead(self.read_partners)
-        self.partners = Partners(self.database, folder, lambda root: self._rows(root).known())
+        self.partners = Partners(self.database, cache.path, lambda root: self._rows(root).known())
 
     def close(self) -> None:
-        """End the thread, close the database, and remove the temporary folder."""
+        """End the thread, close the database, and remove the cache."""
         self._ahead.close()
         self._ahead_partners.close()
         self.database.close()
-        self._own.cleanup()
-        end = time.monotonic() + _REMOVE_SECONDS
-        while self._folder.exists() and time.monotonic() < end:  # a question that ends has written a file meanwhile
-            shutil.rmtree(self._folder, ignore_errors=True)
-            time.sleep(_REMOVE_SECONDS / 20)
+        self._cache.close()
 
     def roots(self, deployment: str) -> list[str]:
         """The collections of a deployment.
@@ -194,13 +178,10 @@ class Tables:
             if root not in self._collections:
                 self._collections[root] = CollectionRows(
                     lambda date: FolderRows(
-                        self._store, self._parts, root=root, date=date, path=self._path, ids_of=self._ids_of
+                        self._store, self._parts, self._cache, root=root, date=date, ids_of=self._ids_of
                     )
                 )
             return self._collections[root]
-
-    def _path(self) -> Path:
-        return self._folder / f"lines-{next(self._numbers):08d}.parquet"
 
     def _ids_of(self, pieces: list[Piece]) -> Iterator[list[str]]:
         for piece in pieces:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from otel_modeldata_reader import ReaderError, StoreUnavailableError, UnknownNameError
 
 from ..screens import copying, explore, feature, health, home, performance, request
+from ..tables.cache_folder import CacheFullError
 from .answers import answer, encoded, failure
 from .parameters import Parameters
 from .running import GoneError
@@ -97,6 +98,8 @@ _BROKEN: Final = "expected an answer, got an error of Studio: look at the termin
 def _status(error: ReaderError) -> int:
     if isinstance(error, UnknownNameError):
         return HTTPStatus.NOT_FOUND
+    if isinstance(error, CacheFullError):
+        return HTTPStatus.INSUFFICIENT_STORAGE
     if isinstance(error, StoreUnavailableError):
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.BAD_REQUEST

@@ -37,6 +37,8 @@ _PING_SECONDS: Final = 15.0
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _MOST_NAMES: Final = 200
 """Names in one event."""
+_MOST_EVENTS: Final = 32
+"""Events that may wait for a page; the stream of one that does not read them ends, and the page begins another."""
 
 
 class Live:
@@ -58,7 +60,7 @@ class Live:
         """End the streams, so that the server can stop; from then on there are none."""
         self._closed = True
         for listener in self._listeners:
-            listener.put_nowait(None)
+            _end(listener)
         if self._looking is not None:
             self._looking.cancel()
         self._thread.shutdown(wait=False)
@@ -74,7 +76,9 @@ class Live:
 
     async def _events(self) -> AsyncIterator[bytes]:
         """What one page gets."""
-        listener: asyncio.Queue[bytes | None] = asyncio.Queue()
+        listener: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_EVENTS)
+        if self._closed:  # since the request was answered
+            return
         self._listeners.add(listener)
         try:
             yield _event("ping", {})
@@ -105,8 +109,12 @@ class Live:
             sizes = found
             if grown:
                 at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+                event = _event("grown", {"collections": grown[:_MOST_NAMES], "at": at})
                 for listener in self._listeners:
-                    listener.put_nowait(_event("grown", {"collections": grown[:_MOST_NAMES], "at": at}))
+                    if listener.full():
+                        _end(listener)
+                    else:
+                        listener.put_nowait(event)
             # A store that answers slowly is looked at less often: half of the time at most.
             spent = time.monotonic() - began - self._settings.live_seconds
             if spent > self._settings.live_seconds:
@@ -119,6 +127,13 @@ class Live:
         except ReaderError as error:
             logger.debug("live: %s", error)
             return None
+
+
+def _end(listener: asyncio.Queue[bytes | None]) -> None:
+    """End the stream of a page, whether its queue is full or not."""
+    while not listener.empty():
+        listener.get_nowait()
+    listener.put_nowait(None)
 
 
 def _event(name: str, data: dict[str, object]) -> bytes:

@@ -137,8 +137,8 @@ class Runs:
         if thread is not None and not self._is_closed:
             self._idle.append(thread)
             self._begin()
+        error = made.exception()  # looked at in any case, so that asyncio does not log it
         if not question.answer.done():
-            error = made.exception()
             if error is None:
                 question.answer.set_result(made.result())
             else:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,8 +58,11 @@ def test_the_ledger_has_gaps_with_their_ranges(tmp_path: Path, is_sealed: bool) 
     assert everything.ledger[0] == expected
     assert [row.collection for row in everything.ledger] == [INPUTS, "shop/green/model_inputs"]
     assert (found.bounded, found.seals) == ("", SealCounts(sealed=2, unsealed=0) if is_sealed else None)
-    (finding,) = found.findings
-    assert finding.text.startswith(f"3 event(s) of {INPUTS} are not in the store")
+    repeated = f"{INPUTS}/{hour(3)}/{0:038}.jsonl: expected a new id, got 'event-6' again"
+    assert [one.text for one in found.findings] == [
+        f"shop/blue model_inputs, producer {PRODUCER}: 3 events missing, of the numbers 4-5, 8",
+        f"1 line with the id of another line; the first one is line 7 of {repeated}",
+    ]
 
 
 def test_of_a_large_store_the_ledger_is_that_of_its_seals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +150,10 @@ def test_lines_that_cannot_be_read_and_seals_that_do_not_hold_are_said(tmp_path:
     write(tmp_path, [b"no JSON\n"], hour=hour(1))
     with studio_of(tmp_path) as studio:
         texts = [one.text for one in health(studio, deployment="shop/blue").findings]
-    assert any(text.startswith("2 line(s) cannot be read, and readers leave them out: ") for text in texts)
-    assert any(text.startswith("acknowledged lines are gone or changed: ") for text in texts)
+    assert any(
+        text.startswith("2 lines torn, or not a CloudEvent in JSON; the first one is line 1 of ") for text in texts
+    )
+    assert any(text.startswith("lines vanished from ") for text in texts)
 
 
 def test_a_deployment_that_there_is_not_is_an_error(tmp_path: Path) -> None:
@@ -160,3 +168,69 @@ def test_a_deployment_that_there_is_not_is_an_error(tmp_path: Path) -> None:
 def test_the_time_is_that_of_the_listing(tmp_path: Path) -> None:
     with studio_of(tmp_path) as studio:
         assert health(studio).updated == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def audited(store: Path, *names: str) -> list[str]:
+    """What `otel-modeldata audit --running` finds, in its words."""
+    command = [sys.executable, "-m", "otel_modeldata_receiver", "audit", "--running", "--json", "--store", str(store)]
+    done = subprocess.run([*command, *names], capture_output=True, text=True, check=False)
+    found: list[str] = json.loads(done.stdout)["findings"]
+    assert done.returncode == bool(found)
+    return found
+
+
+def with_many_faults(store: Path) -> None:
+    """Missing events, duplicates, torn and foreign lines, missing payloads, parked lines, wrong folders."""
+    with_gaps(store)
+    torn = line(number=50, producer=PRODUCER, producersequence="20")[:40] + b"\n"
+    missing = line(None, number=51, dataref=f"{INPUTS}/none.bin")
+    misplaced = line(number=52, source="/endpoints/shop/deployments/green")
+    rows = line(number=53, contentrange="bytes 0-6/7")
+    write(
+        store, [torn, missing, misplaced, rows, line(number=54, producer="q" * 32, producersequence="3")], hour=hour(1)
+    )
+    write(store, [line(number=60)], collection=f"_parked/{INPUTS}", hour=hour(4))
+
+
+@pytest.mark.parametrize("deployment", ["", "shop/blue", "shop/green"])
+def test_the_findings_are_those_of_an_audit(tmp_path: Path, deployment: str) -> None:
+    with_many_faults(tmp_path)
+    endpoint, _, name = deployment.partition("/")
+    expected = audited(tmp_path, *(["--endpoint", endpoint, "--deployment", name] if name else []))
+    assert len(expected) >= (6 if deployment != "shop/green" else 1)
+    with studio_of(tmp_path) as studio:
+        found = health(studio, deployment=deployment or None)
+    assert [one.text.partition("; the first one is line ")[0] for one in found.findings] == expected
+    assert all("audit --running" in one.command for one in found.findings)
+
+
+def test_the_findings_of_seals_are_in_the_words_of_an_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gaps(tmp_path)
+    with reader.open(tmp_path) as store:
+        store.seal(lateness=0)
+    expected = [one for one in audited(tmp_path) if "missing" in one]
+    with studio_of(tmp_path) as studio:
+        monkeypatch.setattr(ledgers, "_MOST_BYTES", 0)
+        found = health(studio)
+    assert [one.text for one in found.findings] == expected
+    assert len(expected) == 1
+
+
+def test_findings_without_an_end_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "_MOST_FINDINGS", 2)
+    lines = [
+        line(number=number, producer=f"{number % 5:032d}", producersequence=str(number // 5 * 2))
+        for number in range(10)
+    ]
+    write(tmp_path, lines)
+    with studio_of(tmp_path) as studio:
+        found = [one.text for one in health(studio).findings]
+    assert len(found) == 3
+    assert found[-1] == "3 further findings"
+
+
+def test_producers_that_run_are_no_finding(tmp_path: Path) -> None:
+    write(tmp_path, numbered(0, 3, 1), hour=hour(1))
+    assert audited(tmp_path) == []
+    with studio_of(tmp_path) as studio:
+        assert health(studio).findings == ()

@@ -136,7 +136,7 @@ def test_a_flipped_bit_in_a_page_is_not_shown(share: float, tmp_path: Path) -> N
     with opened_studio(tmp_path) as studio:
         assert rows_of(studio) == expected
         assert len(expected) == 200
-        assert {path.rpartition("/")[0] for path in paths_of(studio)} == {str(studio.tables._folder)}
+        assert {path.rpartition("/")[0] for path in paths_of(studio)} == {str(studio.cache.path)}
 
 
 def test_a_whole_part_is_read_where_it_is(tmp_path: Path) -> None:

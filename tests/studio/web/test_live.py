@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from otel_modeldata_reader import StoreUnavailableError
-from otel_modeldata_studio.web.live import Live
+from otel_modeldata_studio.web.live import _MOST_EVENTS, Live
 from otel_modeldata_studio.web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -140,4 +140,30 @@ async def test_more_pages_than_a_server_has_room_for_are_refused() -> None:
     answer: Any = await live.route().endpoint(Request({"type": "http", "method": "GET", "path": "/", "headers": []}))
     assert answer.status_code == 503
     assert "at most 1 live pages" in json.loads(answer.body)["error"]
+    live.close()
+
+
+async def test_a_stream_that_begins_after_the_end_ends_at_once() -> None:
+    live = live_of(Shown())
+    events = await events_of(live)
+    live.close()
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(anext(events), SECONDS)
+
+
+async def test_a_page_that_does_not_read_its_events_is_let_go() -> None:
+    studio = Shown()
+    live = live_of(studio)
+    events = await events_of(live)
+    assert await the_next(events) == ("ping", {})
+    waiting = asyncio.create_task(the_next(events))
+    await studio.catalog.looked()
+    studio.catalog.sizes["shop/blue/model_inputs"] = 99
+    assert (await waiting)[0] == "grown"
+    (listener,) = live._listeners
+    for number in range(_MOST_EVENTS * 3):
+        studio.catalog.sizes["shop/blue/model_inputs"] = 100 + number
+        await asyncio.wait_for(studio.catalog.looked(), SECONDS)
+        assert listener.qsize() <= _MOST_EVENTS
+    assert len([event async for event in events]) < _MOST_EVENTS
     live.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -63,6 +64,29 @@ async def test_a_statement_is_interrupted_when_the_browser_goes() -> None:
         await made
     assert await asyncio.to_thread(statement.interrupted.wait, 60)
     runs.close()
+
+
+async def test_the_error_of_what_the_end_of_the_server_interrupts_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    runs, statement = Runs(WebSettings()), Statement()
+    ended = threading.Event()
+
+    def interrupted() -> None:
+        statement.run()
+        ended.set()
+        current().check()
+
+    made = asyncio.create_task(runs.make(asking(asyncio.Event()), interrupted))
+    await asyncio.to_thread(statement.began.wait, 60)
+    (thread,) = runs._running.values()
+    next_call = thread.call(lambda: None)
+    runs.close()
+    with pytest.raises(GoneError):
+        await made
+    assert await asyncio.to_thread(ended.wait, 60)
+    await next_call  # the error of the call before has come back too
+    del made
+    gc.collect()
+    assert caplog.messages == []
 
 
 async def test_a_statement_is_interrupted_when_its_time_is_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -51,3 +52,19 @@ def test_a_signal_while_the_event_loop_holds_a_lock_ends_the_server() -> None:
         asking.join()
     assert answers == [b"answer"]
     assert app.ended == 2  # by the signal, and at the end
+
+
+class Deaf(Ending):
+    """An application with an answer that does not end when it is asked to."""
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.slow
+def test_an_answer_that_the_end_cancels_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as one:
+        one.sendall(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        serving.serve(Deaf(), listening)  # type: ignore[arg-type]
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []

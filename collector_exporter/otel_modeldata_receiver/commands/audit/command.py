@@ -129,12 +129,12 @@ def audit(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line, missing dependencies, or a store that cannot be read.
     """
     try:
-        from otel_modeldata_reader.auditing import producer_report  # noqa: PLC0415 (the command line starts without them)
+        from otel_modeldata_reader.auditing import finding, producer_report  # noqa: PLC0415 (the command line starts without them)
         from otel_modeldata_reader.auditing.audit import Selection  # noqa: PLC0415 (numpy, OTLP likewise)
         from otel_modeldata_reader.exceptions import ReaderError  # noqa: PLC0415
         from otel_modeldata_reader.report import counted  # noqa: PLC0415
 
-        from . import finding, summary  # noqa: PLC0415
+        from . import summary  # noqa: PLC0415
     except ImportError as error:
         raise missing_package(error, "receiver") from None
     _check(arguments)

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from otel_modeldata_reader.auditing.finding import FAULTS, SHOWN, faults_of, findings, name_of, notes
 from otel_modeldata_reader.auditing.reconciliation import shown_ranges
 from otel_modeldata_reader.report import counted
 
 from ..terminal import WIDTH, writer
-from .finding import FAULTS, SHOWN, faults_of, findings, name_of, notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from otel_modeldata_reader.auditing.audit import Audit
+    from otel_modeldata_reader.auditing.finding import Finding
     from otel_modeldata_reader.auditing.reconciliation import Reconciliation
-
-    from .finding import Finding
 
 __all__ = ["facts", "show"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
 
-from ..canary_collection import CANARY_COLLECTION
+from ...layout.canary_collection import CANARY_COLLECTION
 from ..missing_package import missing_package
 from ..store_argument import endpoint_argument, store_argument
 from ..terminal import writer

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from ...config.logs import LogFormat, LogLevel
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError
+from ..log_output import start_log
 from ..missing_package import missing_package
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
+from .line_limit import LineLimit
 from .listening import DEFAULT, Address, address_argument, bound, token_of
 
 if TYPE_CHECKING:
@@ -53,7 +57,8 @@ environment:
 
 exit codes:
   0    ended by Ctrl-C or SIGTERM
-  2    wrong command line, or the extra studio is not installed
+  2    wrong command line, such as a baseline that cannot be read, or the extra
+       studio is not installed
   3    the store cannot be read, or the address cannot be listened on
   130  Ctrl-C before it listens
 """
@@ -112,6 +117,9 @@ def studio(arguments: argparse.Namespace) -> None:
         listening = bound(address)
         with closing(listening):
             _tell(arguments, url, _address_of(address, listening.getsockname()[1]), token)
+            start_log(LogLevel.WARNING, LogFormat.TEXT)
+            for output in logging.getLogger().handlers:
+                output.addFilter(LineLimit())
             serve(app, listening)
 
 
@@ -121,6 +129,7 @@ def _opened(store: Store, arguments: argparse.Namespace) -> Iterator[Studio]:
 
     Raises:
         ConfigError: the extra is not installed, or the page's files are missing.
+        ReaderError: there is no such baseline, or no folder for temporary files.
     """
     try:
         import starlette  # noqa: F401, PLC0415 (looked for)
@@ -133,10 +142,24 @@ def _opened(store: Store, arguments: argparse.Namespace) -> Iterator[Studio]:
     missing = missing_files()
     if missing:
         raise ConfigError(f"expected the files of Studio's page, got no {missing[0]}: run {COMMAND}")
+    _check_baseline(arguments.baseline)
     with closing(
         Studio(store, baseline=arguments.baseline, trace_url=arguments.trace_url, cache=arguments.cache)
     ) as opened:
         yield opened
+
+
+def _check_baseline(given: str | None) -> None:
+    """Raise what the first question would: a baseline that is none, or a file that cannot be read."""
+    if given is not None:
+        from otel_modeldata_reader.reporting.profiles.baselines import (  # noqa: PLC0415 (imports pyarrow)
+            FileBaseline,
+            baseline_of,
+        )
+
+        baseline = baseline_of(given)
+        if isinstance(baseline, FileBaseline):
+            baseline.unknown_columns(set())
 
 
 def _address_of(address: Address, port: int) -> str:

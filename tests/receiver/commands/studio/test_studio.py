@@ -213,3 +213,36 @@ def test_a_store_that_is_not_there_is_an_error_before_it_listens(
     code, out, err = studio(capsys, missing)
     assert (code, out) == (3, "")
     assert err == f"otel-modeldata: expected a folder of blobs, got none at '{missing}': correct its path\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("none.csv", None, "got none at "),
+        ("none.parquet", None, "got none at "),
+        ("damaged.parquet", b"PAR1", "expected a baseline that can be read, got "),
+        ("text", b"", "expected a baseline like FILE.parquet, FILE.csv, or a window such as "),
+    ],
+)
+def test_a_baseline_that_cannot_be_read_is_an_error_before_it_listens(
+    name: str, content: bytes | None, error: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = store.parent / name
+    if content is not None:
+        file.write_bytes(content)
+    code, out, err = studio(capsys, store, "--baseline", file)
+    assert (code, out) == (2, "")
+    assert error in err
+
+
+def test_a_cache_that_is_no_folder_is_an_error_before_it_listens(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    code, out, err = studio(capsys, store, "--cache", file)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"otel-modeldata: expected a folder for temporary files in '{file}', got File exists: choose another with "
+        "--cache DIR\n"
+    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata_reader.report import counted
+from otel_modeldata_receiver.layout.canary_collection import CANARY_COLLECTION
 
-from ..canary_collection import CANARY_COLLECTION
+from ..report import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from otel_modeldata_reader.auditing.audit import Audit
-    from otel_modeldata_reader.auditing.fault import Fault
-    from otel_modeldata_reader.auditing.reconciliation import Reconciliation
+    from .audit import Audit
+    from .fault import Fault
+    from .reconciliation import Reconciliation
 
 __all__ = ["FAULTS", "SHOWN", "Finding", "faults_of", "findings", "name_of", "notes"]
 

@@ -1,0 +1,131 @@
+"""The folder of this process for Parquet files of lines, copies of distant files, and what DuckDB has no memory for."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.exceptions import ReaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["CacheFolder", "CacheFullError"]
+
+logger = logging.getLogger(__name__)
+
+_KEEP_SECONDS: Final = 60.0
+"""How long a file stays that no new question reads: longer than an answer may take."""
+_REMOVE_SECONDS: Final = 1.0
+"""How long the folder is removed again at the end."""
+
+
+class CacheFullError(ReaderError):
+    """The folder takes no more; nothing that was half written is left there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"expected space for temporary files of Studio, got {reason}: free some where it runs, or start it with "
+            "--cache DIR"
+        )
+
+
+class CacheFolder:
+    """See above; any thread may use it.
+
+    Only this user can read it: another Studio has other rows under the same names. It is removed at the end, and what
+    is not needed any more a minute after that: rows that are erased in the store must not stay here.
+
+    Args:
+        place: where the folder is made; None is where the system has temporary files.
+        clock: a monotonic clock in seconds.
+
+    Raises:
+        ReaderError: it cannot be made.
+    """
+
+    def __init__(self, place: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        try:
+            if place is not None:
+                place.mkdir(parents=True, exist_ok=True)
+            self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=place, ignore_cleanup_errors=True)
+        except OSError as error:
+            where = "the temporary folder of the system" if place is None else repr(str(place))
+            raise ReaderError(
+                f"expected a folder for temporary files in {where}, got {error.strerror or error}: choose another with "
+                "--cache DIR"
+            ) from None
+        self.path = Path(self._own.name).resolve()
+        self._start = f"{self.path}{os.sep}"
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._unneeded: dict[Path, float] = {}
+
+    def new(self) -> Path:
+        """The path of a new file for rows."""
+        return self.path / f"lines-{next(self._numbers):08d}.parquet"
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[Path]:
+        """Where to write a file, which has its name when all of it is there.
+
+        Raises:
+            CacheFullError: there is no space for it, or the folder has gone.
+        """
+        self._remove_unneeded()
+        partial = path.with_suffix(".partial")
+        try:
+            yield partial
+            partial.rename(path)
+        except OSError as error:
+            reason = str(error) if error.errno is None else os.strerror(error.errno)  # pyarrow's own text is longer
+            logger.warning("Studio cannot write into %s: %s", self.path, reason)
+            raise CacheFullError(reason) from None
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def has(self, path: Path) -> bool:
+        """Whether a file is there; it is kept then."""
+        with self._lock:
+            self._unneeded.pop(path, None)
+            return path.exists()
+
+    def has_lost(self, path: str) -> bool:
+        """Whether a file of this folder is not there any more."""
+        return path.startswith(self._start) and not os.path.exists(path)  # noqa: PTH110 (asked for each file)
+
+    def discard(self, paths: Iterable[str]) -> None:
+        """Remove files after a while, when no question reads them any more.
+
+        Args:
+            paths: those elsewhere are files of the store, which are not touched.
+        """
+        now = self._clock()
+        own = [path for path in map(Path, paths) if path.parent == self.path]
+        with self._lock:
+            self._unneeded |= dict.fromkeys(own, now)
+        self._remove_unneeded()
+
+    def close(self) -> None:
+        """Remove it with all files."""
+        self._own.cleanup()
+        end = time.monotonic() + _REMOVE_SECONDS
+        while self.path.exists() and time.monotonic() < end:  # a question that ends has written a file meanwhile
+            shutil.rmtree(self.path, ignore_errors=True)
+            time.sleep(_REMOVE_SECONDS / 20)
+
+    def _remove_unneeded(self) -> None:
+        before = self._clock() - _KEEP_SECONDS
+        with self._lock:
+            for path in [path for path, since in self._unneeded.items() if since <= before]:
+                del self._unneeded[path]
+                path.unlink(missing_ok=True)
