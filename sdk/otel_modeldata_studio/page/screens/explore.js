@@ -2,6 +2,7 @@
 import {html, useCallback, useMemo, useRef, useState} from "../html.js";
 import {useAnswer, useGrowth} from "../api.js";
 import {Volume} from "../charts/volume.js";
+import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
 import {ColumnPicker} from "../components/column_picker.js";
 import {CopyDialog} from "../components/copy_dialog.js";
 import {FacetRail} from "../components/facet_rail.js";
@@ -15,7 +16,7 @@ import {WindowPicker} from "../components/window_picker.js";
 import {filtersOf, textOf} from "../filters.js";
 import {bytes, count, iso} from "../format.js";
 import {useKeys} from "../keyboard.js";
-import {go, here, href, link, listIn} from "../state.js";
+import {go, here, href, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
 import {windowOf} from "../time_window.js";
 
@@ -101,7 +102,7 @@ function Explored({deployment, location, about, columns}) {
           ${isEmpty && html`<${NoRows} filters=${filters} change=${change} deployment=${deployment} store=${about.store} />`}
         </div>
       </div>
-      ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} close=${() => open(null)} />`}
+      ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} baseline=${query.baseline} close=${() => open(null)} />`}
     </div>
     ${dialog === "copy" && html`<${CopyDialog} parameters=${{...asked, columns: chosen, baseline: query.baseline}} close=${close} />`}
     ${dialog === "columns" && html`<${ColumnPicker} columns=${columns.columns} chosen=${chosen.length > 0 ? chosen : pages.columns} choose=${(names) => go({columns: names.length > 0 ? JSON.stringify(names) : null})} close=${close} />`}
@@ -117,15 +118,9 @@ const NoRows = ({filters, change, deployment, store}) => filters.length > 0
     <//>`;
 
 export default function Explore({location, about}) {
-  const deployment = location.parts.length >= 2 ? `${location.parts[0]}/${location.parts[1]}` : null;
+  const deployment = deploymentIn(location);
   const {answer, error, isOld, again} = useAnswer(deployment ? "columns" : null, {deployment});
-  if (!deployment) {
-    return html`
-      <${Empty} title="Choose a deployment">
-        <ul>${about.deployments.map(({name}) => html`<li key=${name}><a href=${link("explore", name.split("/"))}><bdi>${name}</bdi></a></li>`)}</ul>
-        ${about.deployments.length === 0 && html`<p>There is none yet: <a href=${link("home")}>Home</a> says how to begin.</p>`}
-      <//>`;
-  }
+  if (!deployment) return html`<${ChooseDeployment} screen="explore" about=${about} />`;
   if (error && !answer) return html`<${Failure} error=${error} again=${again} />`;
   if (!answer || isOld) return html`<${Loading} lines=${10} />`;
   return html`<h1 class="unseen">Rows of ${deployment}</h1><${Explored} key=${deployment} deployment=${deployment} location=${location} about=${about} columns=${answer} />`;

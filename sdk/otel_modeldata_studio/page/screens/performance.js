@@ -5,9 +5,11 @@ import {count, number, percent, time} from "../format.js";
 import {go, link} from "../state.js";
 import {Bands} from "../charts/bands.js";
 import {finite} from "../charts/scale.js";
+import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
 import {Failure, Loading} from "../components/message.js";
 import {Text, Value} from "../components/value.js";
 import {WindowPicker} from "../components/window_picker.js";
+import {windowIn} from "../time_window.js";
 
 const NAMES = {
   accuracy: "accuracy", precision: "precision", recall: "recall", f1: "F1", auc: "AUC", roc_auc: "AUC", log_loss: "log loss",
@@ -15,15 +17,17 @@ const NAMES = {
 };
 const FEW = 30;
 
-export default function Performance({location}) {
-  const deployment = location.parts.slice(0, 2).join("/");
-  const {since, until, by} = location.query;
-  const {answer, error, isOld, again} = useAnswer("performance", {deployment, since, until, by});
+export default function Performance({location, about}) {
+  const deployment = deploymentIn(location);
+  const window = windowIn(location.query);
+  const {by} = location.query;
+  const {answer, error, isOld, again} = useAnswer(deployment ? "performance" : null, {deployment, ...window, by});
+  if (!deployment) return html`<${ChooseDeployment} screen="performance" about=${about} />`;
   const head = html`
     <header class="title">
       <p class="crumb"><a href=${link("explore", location.parts.slice(0, 2))}><${Text} value=${deployment} /></a></p>
       <h1>Performance</h1>
-      <div class="tools"><${WindowPicker} query=${location.query} window=${{since: answer?.figures.since, until: answer?.figures.until}} /></div>
+      <div class="tools"><${WindowPicker} query=${location.query} window=${window} /></div>
     </header>`;
   if (error) return html`<article>${head}<${Failure} error=${error} again=${again} /></article>`;
   if (!answer) return html`<article>${head}<${Loading} /></article>`;
