@@ -84,7 +84,7 @@ function Explored({deployment, location, about, columns}) {
     </div>
     <div class="over-time">
       ${volume.error ? html`<${Failure} error=${volume.error} again=${volume.again} />`
-        : html`<${Volume} volume=${volume.answer} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
+        : html`<${Volume} volume=${volume.answer} window=${window_} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
       <p class="total" role="status">${volume.answer ? `${count(volume.answer.total)} rows` : "…"}${volume.answer?.pending > 0 ? html`<span class="soft"> · ${bytes(volume.answer.pending)} of lines still to read</span>` : ""}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
       ${volume.answer?.note && html`<p class="note">${volume.answer.note}</p>`}
     </div>

@@ -136,7 +136,7 @@ function Values({title, role, values, answer, empty}) {
 /** Where a value is among those of the baseline. */
 function Place({place, kind}) {
   if (!place) return html`<span class="soft">–</span>`;
-  if (place.is_new) return html`<span class="alarm-text">new: the baseline never has it</span>`;
+  if (place.is_new) return html`<span class="alarm-text">new: not in the baseline</span>`;
   if (place.is_null) return html`<span class="soft">null</span>`;
   if (place.percentile === null || place.percentile === undefined) {
     return place.share === null || place.share === undefined
