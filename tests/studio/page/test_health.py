@@ -27,9 +27,9 @@ def test_the_events_that_are_missing_are_named_first(
     shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
 ) -> None:
     watched = shown(shop_studio, open_page)
-    collection, _, stored, quarantined, duplicates, missing, gaps = ledger(watched)[0][:7]
-    assert (collection, stored, quarantined, duplicates) == ("shop/blue/model_inputs", "765", "0", "0")
-    assert missing == "3"
+    collection, producer, missing, gaps, stored, quarantined, duplicates = ledger(watched)[0][:7]
+    assert (collection, missing, stored, quarantined, duplicates) == ("shop/blue/model_inputs", "3", "765", "0", "0")
+    assert len(producer) == 32
     first, last = map(int, gaps.split("-"))
     assert (first, last) == (shop_store.lost[0], shop_store.lost[-1])
     assert watched.page.locator(".findings li").count() > 0
