@@ -23,7 +23,7 @@ const options = (width, choose) => {
   const axis = {stroke: color.soft, font: "11px system-ui", grid: {stroke: color.line, width: 1}, ticks: {show: false}};
   const bars = uPlot.paths.bars({size: [0.92, 60], align: 1});
   return {
-    width, height: HEIGHT, padding: [6, 8, 0, 0], legend: {show: false},
+    width, height: HEIGHT, padding: [6, 16, 0, 0], legend: {show: false},
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: {y: false, points: {show: false}, drag: {x: true, y: false, setScale: false}},
     scales: {x: {time: true}, y: {range: (_, low, high) => [0, Math.max(1, high ?? 1)]}},

@@ -135,7 +135,7 @@ function Quarantine({groups}) {
       ${groups.length === 0 && html`<p class="soft">Every record could become a line.</p>`}
       ${groups.map((group) => html`
         <details class="line">
-          <summary><${Text} value=${group.reason} /> <span class="soft">${count(group.count)} · ${time(group.last, "minute")}</span></summary>
+          <summary><${Text} value=${group.reason} /> <span class="soft">${count(group.count)} · <span class="moment">${time(group.last, "minute")}</span></span></summary>
           ${group.records.map((record) => html`
             <p class="soft"><${Text} value=${record.place} mono=${true} /> ${record.time ? time(record.time) : ""}</p>
             <${Block} text=${record.text} label="record in quarantine" />`)}

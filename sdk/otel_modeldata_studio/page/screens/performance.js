@@ -131,7 +131,7 @@ function Slices({performance, choices, by}) {
         ${choices.map((one) => html`<option value=${one}>${one}</option>`)}
       </select></label>
       ${performance.slices.length > 0 && html`
-        <div class="scroll" tabindex="0" role="region" aria-label="slices"><table>
+        <div class="scroll" tabindex="0" role="region" aria-label="slices"><table class="stacked">
           <thead><tr>
             <th scope="col">${performance.by ? html`<${Text} value=${performance.by} />` : "Slice"}</th>
             <th scope="col" class="figure">rows</th><th scope="col" class="figure">labeled</th>
@@ -139,8 +139,8 @@ function Slices({performance, choices, by}) {
           </tr></thead>
           <tbody>${[performance.every, ...performance.slices].map((slice, at) => html`<tr class=${at === 0 ? "whole" : slice.labeled < FEW ? "soft" : null}>
             <th scope="row">${at === 0 ? "all rows" : html`<${Text} value=${slice.name} />`}</th>
-            <td class="figure">${count(slice.rows)}</td><td class="figure">${count(slice.labeled)}</td>
-            ${names.map((name) => html`<td class="figure" title=${interval(slice.measures[name])}>${shown(slice.measures[name])}
+            <td class="figure" data-name="rows">${count(slice.rows)}</td><td class="figure" data-name="labeled">${count(slice.labeled)}</td>
+            ${names.map((name) => html`<td class="figure" data-name=${NAMES[name] ?? name} title=${interval(slice.measures[name])}>${shown(slice.measures[name])}
               ${interval(slice.measures[name]) && html`<small>${interval(slice.measures[name])}</small>`}</td>`)}
           </tr>`)}</tbody>
         </table></div>
@@ -165,7 +165,7 @@ function Worst({rows, performance, deployment}) {
     <section aria-labelledby="worst">
       <h2 id="worst">Worst predictions</h2>
       <p class="soft">${said}</p>
-      <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table>
+      <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table class="stacked">
         <thead><tr>
           <th scope="col">Request</th><th scope="col">Time</th><th scope="col">Prediction</th><th scope="col">Label</th>
           ${hasScores && html`<th scope="col" class="figure"><${Text} value=${performance.score} /></th>`}
@@ -173,9 +173,10 @@ function Worst({rows, performance, deployment}) {
         </tr></thead>
         <tbody>${rows.map((row) => html`<tr>
           <th scope="row"><a href=${link("request", [row.row_id], {deployment})}><${Text} value=${row.row_id} mono=${true} /></a></th>
-          <td class="moment">${time(row.time)}</td><td><${Value} value=${row.prediction} /></td><td><${Value} value=${row.label} /></td>
-          ${hasScores && html`<td class="figure">${finite(row.score) === null ? "–" : number(finite(row.score))}</td>`}
-          ${hasErrors && html`<td class="figure">${errorText(row.error)}</td>`}
+          <td class="moment" data-name="Time">${time(row.time)}</td><td data-name="Prediction"><${Value} value=${row.prediction} /></td>
+          <td data-name="Label"><${Value} value=${row.label} /></td>
+          ${hasScores && html`<td class="figure" data-name=${performance.score}>${finite(row.score) === null ? "–" : number(finite(row.score))}</td>`}
+          ${hasErrors && html`<td class="figure" data-name="Error">${errorText(row.error)}</td>`}
         </tr>`)}</tbody>
       </table></div>
     </section>`;
