@@ -47,7 +47,7 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
           ${bands.map((band) => html`<path class=${band.style} d=${area(band, x, y)} />`)}
           ${shownLimits.map((limit) => html`<line class="limit-line" x1="0" x2=${WIDE} y1=${y(limit.value)} y2=${y(limit.value)} />`)}
           ${lines.map((line) => html`
-            <path class="line ${line.style}" d=${path(line.values, x, y)} /><path class="line dots ${line.style}" d=${dots(line.values, x, y)} />`)}
+            <path class="line ${line.style}" d=${path(line.values, x, y)} /><path class="dots ${line.style}" d=${dots(line.values, x, y)} />`)}
           ${at !== null && html`<line class="cursor" x1=${x(at)} x2=${x(at)} y1="0" y2=${height} />`}
         </svg>
       </div>
