@@ -110,8 +110,8 @@ def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionStat
             is_retired = bool(starts) and scope.now // _HOUR_NS - starts[-1] > _RETIRED_HOURS
             why = scope.command("why", found.root, "--since", f"-{usual + 1}h")
             reason = (
-                f"no line of {found.root} for {_span(scope.now - one.last_end)} (expected one within {usual + 1} h): "
-                f"the last ones are of {one.last}"
+                f"no line of {found.root} for more than {_span(scope.now - one.last_end)} (expected one within "
+                f"{usual + 1} h): the last ones are of {one.last}"
             )
             yield CollectionState(level="warn" if is_retired or is_late else "bad", reason=reason, command=why)
         elif finding.outcome != "ok":

@@ -51,7 +51,7 @@ def test_a_collection_is_silent_after_its_usual_gap(
     assert found.state == state
     if state == "ok":
         return
-    assert found.reason == f"no line of {collection} for {said}: the last ones are of {hour(min(counts))}"
+    assert found.reason == f"no line of {collection} for more than {said}: the last ones are of {hour(min(counts))}"
     assert shlex.split(found.command)[:3] == ["otel-modeldata", "why", collection]
 
 

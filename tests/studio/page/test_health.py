@@ -71,9 +71,7 @@ def test_nothing_is_called_well_where_nothing_is_stored(empty_studio: StudioProc
     expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
 
 
-def test_what_is_missing_is_seen_on_a_phone(
-    shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
-) -> None:
+def test_what_is_missing_is_seen_on_a_phone(shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage) -> None:
     watched = open_page(shop_studio.at("health"), size=PHONE)
     watched.settle("article.health")
     row = watched.page.locator("section[aria-labelledby=ledger] tbody tr").first

@@ -55,11 +55,11 @@ def test_the_window_that_is_named_is_the_one_that_is_measured(
     assert figures.labels is not None
     assert figures.labels != whole
     button = watched.page.locator(".window-picker .range")
-    expect(button).to_have_text(f"{since:%Y-%m-%d %H:%M} – now UTC")
+    expect(button).to_have_text(f"{since:%Y-%m-%d %H:%M} \u2013 now UTC")
     expect(watched.page.locator(".coverage p").first).to_contain_text(f"({figures.labels[0]})")
     watched.page.get_by_role("button", name="all", exact=True).click()
     watched.settle("article.performance .tiles")
-    expect(button).to_have_text("beginning – now UTC")
+    expect(button).to_have_text("beginning \u2013 now UTC")
     assert whole is not None
     expect(watched.page.locator(".coverage p").first).to_contain_text(f"({whole[0]})")
 
@@ -86,7 +86,10 @@ def test_a_bad_prediction_leads_to_its_request(shop_studio: StudioProcess, open_
     rows = watched.page.locator("section[aria-labelledby=worst] tbody tr")
     scores, errors = ([float(row.locator("td.figure").nth(at).inner_text()) for row in rows.all()] for at in (0, 1))
     assert [abs(one) for one in errors] == sorted(map(abs, errors), reverse=True)
-    assert all(error == pytest.approx(score - round(score - error), abs=1e-3) for score, error in zip(scores, errors, strict=True))
+    assert all(
+        error == pytest.approx(score - round(score - error), abs=1e-3)
+        for score, error in zip(scores, errors, strict=True)
+    )
     first = rows.first.get_by_role("link")
     row_id = first.inner_text()
     first.click()

@@ -87,9 +87,7 @@ class _Compared:
         self.names, self.positive = names, positive
 
     @classmethod
-    def of(
-        cls, label: Any, prediction: Any, score: Floats | None, known: Any, words: Mapping[str, str]
-    ) -> _Compared:
+    def of(cls, label: Any, prediction: Any, score: Floats | None, known: Any, words: Mapping[str, str]) -> _Compared:
         """What is compared, by the kind of the labels and the predictions that are there; `words` renames classes."""
         labels, predictions = label[known], prediction[known]
         if label.dtype.kind == prediction.dtype.kind == "f":
