@@ -1,5 +1,5 @@
 // Keys of the page. A component names its keys while it is shown; the last one that names a key has it.
-import {useEffect, useRef} from "./html.js";
+import {useLayoutEffect, useRef} from "./html.js";
 
 const FIRST_OF_TWO_MILLISECONDS = 1000;
 const owners = [];
@@ -11,7 +11,7 @@ const isTyping = (target) => target instanceof HTMLElement && (target.isContentE
 export function useKeys(keys, isOn = true) {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => {
+  useLayoutEffect(() => { // with the first picture, not after it
     if (!isOn) return undefined;
     const owner = {get keys() { return latest.current; }};
     owners.push(owner);

@@ -129,6 +129,39 @@ async def test_a_blob_that_could_not_be_removed_is_delivered_again_after_a_resto
     await check_delivered(store, sink, "1")
 
 
+class Renewed(PartlyBroken):
+    """The answer to the first removal is lost, and a new blob has the name at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_renewed = False
+        self.marks: list[str] = []
+
+    async def remove(self, name: str, size: int) -> None:
+        await super().remove(name, size)
+        if not self.is_renewed and name == PARKED:
+            self.is_renewed = True
+            self.contents[PARKED], self.blocks[PARKED] = b"", []
+            raise StoreError("no answer in time")
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        self.marks.append(name)
+        return await super().put(name, content, content_type)
+
+    async def read(self, name: str, start: int, end: int) -> bytes:
+        """What is there, as a folder gives it."""
+        return await super().read(name, start, min(end, len(self.contents[name])))
+
+
+@in_virtual_time
+async def test_a_blob_with_the_name_of_one_that_was_delivered_and_removed_is_another_one() -> None:
+    store = Renewed()
+    await park(store, 1)
+    await check_delivered(store, sink_on(store), "1")
+    assert store.is_renewed
+    assert store.marks == []  # nothing of the new blob is delivered
+
+
 @in_virtual_time
 async def test_an_object_that_cannot_be_removed_holds_up_nothing() -> None:
     store = Leased()

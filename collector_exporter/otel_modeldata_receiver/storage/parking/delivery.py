@@ -274,11 +274,12 @@ class Delivery:
             if not found:  # it is empty now, or was delivered by an earlier process
                 await self._sink.parked_blobs(folder.name).retire(name)
             self._sink.parked_blobs(folder.name).delivered(name, done)
-            if await self._is_removed(name, done):
+            left = None if await self._is_removed(name, done) else await self._store.state(name)
+            if left is None:
                 self._folders.removed(folder, done)
                 await marks.remove(name)
                 return found
-            if (grown := await self._store.state(name)) is None or grown.size <= done:
+            if left.size == done:  # otherwise it has grown, or it is removed and the next blob has its name
                 if done > marked:
                     await marks.put(name, done)
                     self._folders.removed(folder, done - marked)

@@ -67,7 +67,11 @@ function Explored({deployment, location, about, columns}) {
       if (query.row) open(null);
       else setRailOpen(false);
     },
-    "/": () => { setRailOpen(true); requestAnimationFrame(() => search.current?.focus()); },
+    "/": () => {
+      search.current?.focus(); // at once: the next key is a letter of the name
+      setRailOpen(true);
+      requestAnimationFrame(() => search.current?.focus()); // on a phone the rail is not there before
+    },
     l: () => go({live: isLive ? null : "1"}),
     c: () => setDialog("copy"),
   }, dialog === null);
