@@ -153,7 +153,8 @@ def test_what_is_said_of_a_column_is_never_cut(size: tuple[int, int], explore: A
         """all => all.flatMap((header) => {
           const parts = [...header.querySelectorAll("button, .psi, .who a")];
           const boxes = parts.map((one) => one.getBoundingClientRect());
-          const isOver = boxes.some((a, n) => boxes.slice(n + 1).some((b) => a.left + 1 < b.right && b.left + 1 < a.right));
+          const areOver = (a, b) => a.left + 1 < b.right && b.left + 1 < a.right;
+          const isOver = boxes.some((one, n) => boxes.slice(n + 1).some((other) => areOver(one, other)));
           const isCut = parts.some((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1);
           return isCut || isOver ? [header.innerText] : [];
         })"""
