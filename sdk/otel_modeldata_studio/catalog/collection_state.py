@@ -30,6 +30,7 @@ __all__ = ["CollectionState", "StateLevel", "state_of"]
 StateLevel = Literal["ok", "warn", "bad"]
 _HOUR_NS: Final = 3_600 * 1_000_000_000
 _WEEK_HOURS: Final = 168
+_MOST_HOURS: Final = 48
 _RETIRED_HOURS: Final = 30 * 24
 """What was silent for so long has probably ended."""
 _MOST_BLOBS: Final = 2_000
@@ -108,12 +109,20 @@ def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionStat
         if finding.cause == "no_new_lines":
             is_retired = bool(starts) and scope.now // _HOUR_NS - starts[-1] > _RETIRED_HOURS
             why = scope.command("why", found.root, "--since", f"-{usual + 1}h")
-            yield CollectionState(
-                level="warn" if is_retired or is_late else "bad", reason=finding.sentence, command=why
+            reason = (
+                f"no line of {found.root} for more than {_span(scope.now - one.last_end)} (expected one within "
+                f"{usual + 1} h): the last ones are of {one.last}"
             )
+            yield CollectionState(level="warn" if is_retired or is_late else "bad", reason=reason, command=why)
         elif finding.outcome != "ok":
             level: StateLevel = "bad" if finding.outcome in {"stopped", "missing"} and not is_late else "warn"
             yield CollectionState(level=level, reason=finding.sentence, command=command)
+
+
+def _span(nanoseconds: int) -> str:
+    """Hours, or days where they are many; at least one hour."""
+    hours = max(1, nanoseconds // _HOUR_NS)
+    return f"{hours} h" if hours < _MOST_HOURS else f"{hours // 24} days"
 
 
 def _newest(found: CollectionBlobs) -> CollectionBlobs:

@@ -33,13 +33,24 @@ export function number(value) {
 }
 
 /** A share as "12.3 %". */
-export const percent = (share) => share === null || share === undefined ? "–" : `${share > 0 && share < 0.001 ? "<0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+export const percent = (share) => share === null || share === undefined ? "–" : share === 0 ? "0 %" : `${share > 0 && share < 0.001 ? "<0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+const MOMENT = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d*?)0*)?(Z|[+-]\d\d:?\d\d)?$/;
+const isUtc = (zone) => zone === undefined || /^(Z|[+-]00:?00)$/.test(zone);
 
 /** "2026-11-29T10:43:52.123Z" as "2026-11-29 10:43:52"; `parts` "time" or "minute" leaves out more. */
 export function time(iso, parts = "second") {
   if (!iso) return "–";
-  const text = String(iso).replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, "");
-  return parts === "time" ? text.slice(11, 19) : parts === "minute" ? text.slice(0, 16) : text.slice(0, 19);
+  const [, date, clock, , zone] = MOMENT.exec(iso) ?? [];
+  if (date === undefined) return String(iso);
+  const shown = parts === "time" ? clock : `${date} ${parts === "minute" ? clock.slice(0, 5) : clock}`;
+  return isUtc(zone) ? shown : `${shown} ${zone}`;
+}
+
+/** A time of the data: as `time`, with all its digits of a second. */
+export function moment(iso) {
+  const fraction = MOMENT.exec(iso)?.[3];
+  return fraction ? time(iso).replace(/(?<=:\d\d:\d\d)/, `.${fraction}`) : time(iso);
 }
 
 /** A date as the ISO text that the server takes. */
@@ -68,8 +79,8 @@ export const milliseconds = (value) => value === null || value === undefined ? "
 /** The name of a column without its role: `inputs.age` is `age`. */
 export const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, "");
 
-/** A cell of a row as text: what is missing, cut or binary says so. */
-export function cell(value) {
+/** A cell of a row as text: what is missing, cut or binary says so; `kind` is that of its column. */
+export function cell(value, kind) {
   if (value === null || value === undefined) return "null";
   if (value === "") return "(empty)";
   if (typeof value === "object") {
@@ -77,6 +88,7 @@ export function cell(value) {
     if ("bytes" in value) return `${bytes(value.bytes)} of bytes`;
     return JSON.stringify(value);
   }
+  if (kind === "time") return moment(String(value));
   return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(7))) : String(value);
 }
 

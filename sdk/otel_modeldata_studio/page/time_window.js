@@ -4,9 +4,12 @@ import {iso} from "./format.js";
 const DAY_MILLISECONDS = 86_400_000;
 const HOUR_MILLISECONDS = 3_600_000;
 
+/** The window of the URL as the server takes it; null is no end. */
+export const windowIn = ({since, until}) => ({since: !since || since === "all" ? null : since, until: until || null});
+
 /** {since, until} as the server takes them; null is no end. */
 export function windowOf(query, deployment, about) {
-  if (query.since || query.until) return {since: query.since === "all" ? null : query.since ?? null, until: query.until ?? null};
+  if (query.since || query.until) return windowIn(query);
   const last = Date.parse(about.deployments.find(({name}) => name === deployment)?.last ?? "");
   if (Number.isNaN(last)) return {since: "-24h", until: null};
   return {since: iso(Math.floor((Math.min(last, Date.now()) - DAY_MILLISECONDS) / HOUR_MILLISECONDS) * HOUR_MILLISECONDS), until: null};

@@ -83,6 +83,7 @@ class WorstRow(msgspec.Struct, frozen=True, kw_only=True):
         prediction: what the model answered.
         label: what was right.
         error: of numbers, the prediction minus the label; of classes with a score, how far the score is from the label.
+        score: of the positive class, where it is another column than the prediction.
     """
 
     row_id: str
@@ -90,6 +91,7 @@ class WorstRow(msgspec.Struct, frozen=True, kw_only=True):
     prediction: Any
     label: Any
     error: float | None
+    score: float | None = None
 
 
 class PerformanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,21 +206,27 @@ def _over_time(found: DeploymentRows, scored: ScoredTable, window: Window) -> Ov
 
 
 def _worst(scored: ScoredTable, known: Measured) -> list[WorstRow]:
-    """The rows with the largest errors: of numbers by their distance, of classes by their score or only wrong ones."""
+    """The rows with the largest errors: of numbers by their distance, of classes by their score or only wrong ones.
+
+    Of rows with the same error, such as a probability of 1 that was wrong, the newest come first.
+    """
     both = scored.rows.filter(pa.compute.and_(scored.rows["label"].is_valid(), scored.rows["prediction"].is_valid()))
     if not both.num_rows:
         return []
     errors = _errors(both, known)
-    order = np.argsort(-np.abs(errors), kind="stable")
+    times = both["time"].to_numpy()
+    order = np.lexsort((both["row_id"].to_numpy(), -times, -np.abs(errors)))
     order = order[np.isfinite(errors[order]) & (errors[order] != 0)][:_WORST]
     rows = both.take(pa.array(order)).to_pylist()
     has_error = known.kind == "numbers" or known.score is not None
+    has_score = known.kind == "classes" and known.score not in {None, known.prediction}
     return [
         WorstRow(
             row_id=row["row_id"] or "",
             time=iso(row["time"]),
             prediction=_shown(row["prediction"]),
             label=_shown(row["label"]),
+            score=row["score"] if has_score else None,
             error=float(errors[at]) if has_error else None,
         )
         for at, row in zip(order, rows, strict=True)
@@ -230,11 +238,16 @@ def _errors(rows: pa.Table, known: Measured) -> Any:
     if known.kind == "numbers":
         return _floats(rows["prediction"]) - _floats(rows["label"])
     scores = rows["prediction"] if known.score == known.prediction else rows["score"]
-    labels = _texts(rows["label"])
     if known.score is None or known.positive is None:
-        return (labels != _texts(rows["prediction"])).astype(np.float64)
-    target = (labels == known.positive).astype(np.float64)
-    return _floats(scores) - target
+        return (_texts(rows["label"]) != _texts(rows["prediction"])).astype(np.float64)
+    return _floats(scores) - _is_positive(rows["label"], known.positive).astype(np.float64)
+
+
+def _is_positive(labels: Any, positive: str) -> Any:
+    """Which labels are of the positive class, whose name is that of a report."""
+    if pa.types.is_boolean(labels.type):
+        return labels.cast(pa.string()).to_numpy() == positive
+    return _texts(labels) == positive
 
 
 def _floats(column: Any) -> Any:

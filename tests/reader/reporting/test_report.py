@@ -276,7 +276,7 @@ def test_parts_of_a_window_are_together_the_whole(shop: Deployment, monkeypatch:
     [
         ([("cat", "cat"), ("dog", "cat"), ("owl", "owl")], "classes", None, ["accuracy", "precision", "recall", "f1"]),
         ([("no", "no"), ("yes", "no")], "classes", "yes", ["accuracy", "precision", "recall", "f1"]),
-        ([(True, True), (False, True)], "classes", "1", ["accuracy", "precision", "recall", "f1"]),
+        ([(True, True), (False, True)], "classes", "true", ["accuracy", "precision", "recall", "f1"]),
         ([(1, 1.0), (0, 1.0)], "classes", "1", ["accuracy", "precision", "recall", "f1"]),
         ([(1.5, 1.0), (2.5, 3.0)], "numbers", None, ["mae", "rmse", "bias", "r2"]),
         ([(3, 2.5), (4, 4.5)], "numbers", None, ["mae", "rmse", "bias", "r2"]),

@@ -49,6 +49,7 @@ EMPTY_PLACES: Final = [
     "request/x",
     "feature/shop/blue/inputs.age",
     "performance/shop/blue",
+    "performance",
     "health",
 ]
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import pandas as pd
 import pytest
-from chromium import PHONE
+from chromium import DESKTOP, PHONE
 from collected_store import collecting
 from playwright.sync_api import expect
 
@@ -130,6 +130,47 @@ def test_clicks_on_values_filter(explore: Any, rows: pd.DataFrame) -> None:
     page.get_by_role("button", name="Remove: country is ES or FR").click()
     expect(page.locator(TOTAL)).to_contain_text(f"{len(rows):,} rows")
     assert filters_of(page) == []
+
+
+def test_all_filters_are_removed_at_once(explore: Any, rows: pd.DataFrame) -> None:
+    two = [{"column": "inputs.age", "op": "not_null"}, {"column": "inputs.country", "op": "in", "values": ["ES"]}]
+    page = explore(f=json.dumps(two)).page
+    assert page.locator(".chips bdi").all_inner_texts() == ["age is not null", "country is ES"]
+    page.get_by_role("button", name="Remove all filters").click()
+    expect(page.locator(TOTAL)).to_contain_text(f"{len(rows):,} rows")
+    assert "f" not in query_of(page)
+    expect(page.locator(".chips")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_what_is_said_of_a_column_is_never_cut(size: tuple[int, int], explore: Any, shop_store: Shop) -> None:
+    watched = explore(since=f"{shop_store.until - dt.timedelta(hours=24):%Y-%m-%dT%H:%M:%SZ}", size=size)
+    page = watched.page
+    if size == PHONE:
+        page.get_by_role("button", name="Columns (").click()
+    page.locator(".facet .psi").first.wait_for()
+    cut = page.locator(".facet header").evaluate_all(
+        """all => all.flatMap((header) => {
+          const parts = [...header.querySelectorAll("button, .psi, .who a")];
+          const boxes = parts.map((one) => one.getBoundingClientRect());
+          const areOver = (a, b) => a.left + 1 < b.right && b.left + 1 < a.right;
+          const isOver = boxes.some((one, n) => boxes.slice(n + 1).some((other) => areOver(one, other)));
+          const isCut = parts.some((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1);
+          return isCut || isOver ? [header.innerText] : [];
+        })"""
+    )
+    assert cut == []
+    assert page.locator(".facet .tiny", has_text="null").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_times_of_a_column_are_written_as_those_of_the_row(explore: Any, rows: pd.DataFrame) -> None:
+    row = rows["row_id"][0]
+    page = explore(row=row, columns=json.dumps(["inputs.opened"])).page
+    opened = f"{rows['opened'][0]:%Y-%m-%d %H:%M:%S}"
+    cell = page.locator(ROWS).first.locator("td").nth(4).inner_text()
+    drawer = page.get_by_role("complementary", name="Row").locator("tr", has_text="opened").locator("td").first
+    assert (cell, drawer.inner_text()) == (opened, opened)
 
 
 def test_a_drag_over_a_histogram_filters_by_its_bins(explore: Any, rows: pd.DataFrame) -> None:
@@ -258,6 +299,7 @@ def test_a_window_without_rows_says_what_to_do(shop_studio: StudioProcess, open_
     watched.settle(".empty")
     page = watched.page
     expect(page.locator(".empty h2")).to_have_text("No rows in this window")
+    expect(page.get_by_role("button", name="2020-01-01 00:00 \u2013 2020-01-02 00:00 UTC")).to_be_visible()
     expect(page.locator(".empty code")).to_contain_text("otel-modeldata why shop/blue --store ")
     page.get_by_role("button", name="Show all rows").click()
     expect(page.locator(ROWS).first).to_be_visible()

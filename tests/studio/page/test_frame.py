@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from chromium import DESKTOP, PHONE
 from playwright.sync_api import expect
 from studio_process import StudioProcess
 
 if TYPE_CHECKING:
-    import pytest
     from chromium import OpenPage
     from shop_store import Shop
     from studio_process import StartStudio
@@ -82,12 +83,49 @@ def test_dark_or_light_is_chosen_and_kept(shop_studio: StudioProcess, open_page:
 
 
 def test_an_address_that_names_no_screen_is_said(shop_studio: StudioProcess, open_page: OpenPage) -> None:
-    for place in ("nothing", "%E0%A4%A", "explore"):
+    for place in ("nothing", "%E0%A4%A"):
         watched = open_page(shop_studio.at(place))
         watched.settle(".empty")
-        expect(watched.page.locator(".empty")).to_contain_text(
-            "Choose a deployment" if place == "explore" else "No such"
-        )
+        expect(watched.page.locator(".empty")).to_contain_text("No such")
+
+
+@pytest.mark.parametrize("screen", ["explore", "performance", "feature"])
+def test_a_screen_without_a_deployment_lets_one_choose(
+    screen: str, shop_studio: StudioProcess, empty_studio: StudioProcess, open_page: OpenPage
+) -> None:
+    for place in (screen, f"{screen}/shop"):
+        watched = open_page(shop_studio.at(place))
+        watched.settle(".empty")
+        page = watched.page
+        expect(page.get_by_role("heading", name="Choose a deployment")).to_be_visible()
+        assert page.locator(".empty a").all_inner_texts() == ["shop/blue", "shop/green"]
+        assert page.get_by_label("Deployment").input_value() == ""
+    page.locator(".empty").get_by_role("link", name="shop/green").click()
+    expect(page).to_have_title(f"{screen.title()} shop/green · Studio")
+    watched.settle("main :is(article, table.rows)")
+    nothing = open_page(empty_studio.at(screen))
+    nothing.settle(".empty")
+    expect(nothing.page.get_by_role("heading", name="No deployment yet")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_request_is_looked_for_from_every_screen(
+    size: tuple[int, int], shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
+) -> None:
+    watched = open_page(shop_studio.at("health"), size=size)
+    watched.settle("article.health")
+    page = watched.page
+    names = page.get_by_role("navigation", name="Screens")
+    for link in names.get_by_role("link").all():
+        expect(link).to_be_in_viewport(ratio=1)
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(names.get_by_role("link", name="Request")).to_have_attribute("aria-current", "page")
+    page.keyboard.type(f' "{shop_store.traced}" ')
+    page.keyboard.press("Enter")
+    watched.settle("article.request")
+    expect(page.locator("article.request h1")).to_have_text(f"Request {shop_store.traced}_0")
 
 
 def test_a_server_that_has_gone_is_said_and_found_again(

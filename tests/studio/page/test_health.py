@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chromium import PHONE
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def test_the_events_that_are_missing_are_named_first(
     shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
 ) -> None:
     watched = shown(shop_studio, open_page)
-    collection, _, stored, quarantined, duplicates, missing, gaps = ledger(watched)[0][:7]
-    assert (collection, stored, quarantined, duplicates) == ("shop/blue/model_inputs", "765", "0", "0")
-    assert missing == "3"
+    collection, producer, missing, gaps, stored, quarantined, duplicates = ledger(watched)[0][:7]
+    assert (collection, missing, stored, quarantined, duplicates) == ("shop/blue/model_inputs", "3", "765", "0", "0")
+    assert len(producer) == 32
     first, last = map(int, gaps.split("-"))
     assert (first, last) == (shop_store.lost[0], shop_store.lost[-1])
     assert watched.page.locator(".findings li").count() > 0
@@ -60,3 +61,24 @@ def test_a_record_in_quarantine_that_is_html_is_text(nasty_studio: StudioProcess
         group.locator("summary").click()
     assert "<script>planted()</script>" in "".join(groups.all_inner_texts())
     assert watched.page.locator(".planted").count() == 0
+
+
+def test_nothing_is_called_well_where_nothing_is_stored(empty_studio: StudioProcess, open_page: OpenPage) -> None:
+    page = shown(empty_studio, open_page).page
+    expect(page.locator("article.health h2")).to_have_text(["No data yet"])
+    expect(page.locator("article.health .none")).to_have_count(0)
+    page.locator("article.health").get_by_role("link", name="Home").click()
+    expect(page.get_by_role("heading", name="No data yet")).to_be_visible()
+
+
+def test_what_is_missing_is_seen_on_a_phone(shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage) -> None:
+    watched = open_page(shop_studio.at("health"), size=PHONE)
+    watched.settle("article.health")
+    row = watched.page.locator("section[aria-labelledby=ledger] tbody tr").first
+    row.scroll_into_view_if_needed()
+    for name in ("Missing", "Numbers that are missing", "Producer"):
+        expect(row.locator(f"td[data-name='{name}']")).to_be_in_viewport(ratio=1)
+    expect(row.locator("td[data-name=Missing]")).to_have_text("3")
+    expect(row.locator("td[data-name='Numbers that are missing']")).to_have_text(
+        f"{shop_store.lost[0]}-{shop_store.lost[-1]}"
+    )

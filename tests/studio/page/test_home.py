@@ -77,6 +77,19 @@ def test_a_collection_is_found_and_opened_with_keys(shop_studio: StudioProcess, 
     expect(page.locator("table.collections tbody")).to_have_count(len(NAMES))
 
 
+def test_an_id_in_the_field_leads_to_its_request(
+    shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
+) -> None:
+    watched = home(shop_studio, open_page)
+    page = watched.page
+    page.keyboard.press("/")
+    page.keyboard.type(shop_store.traced)
+    expect(page.get_by_role("link", name="Find a request with this id")).to_be_visible()
+    page.keyboard.press("Enter")
+    watched.settle("article.request")
+    expect(page.locator("article.request h1")).to_have_text(f"Request {shop_store.traced}_0")
+
+
 def test_a_name_that_is_nowhere_is_said(shop_studio: StudioProcess, open_page: OpenPage) -> None:
     page = home(shop_studio, open_page, "?find=" + quote("<b>no</b>")).page
     expect(page.get_by_text("No collection has “<b>no</b>” in its name.")).to_be_visible()

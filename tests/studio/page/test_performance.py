@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 import otel_modeldata_reader as reader
@@ -42,6 +44,26 @@ def test_the_share_of_labels_comes_first_and_the_measures_are_those_of_a_report(
     assert list(tiles) == ["accuracy", "precision", "recall", "F1", "AUC"]
 
 
+def test_the_window_that_is_named_is_the_one_that_is_measured(
+    shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
+) -> None:
+    since = shop_store.since + dt.timedelta(hours=20)
+    watched = shown(shop_studio, open_page, f"?since={since:%Y-%m-%dT%H:%M:%SZ}")
+    with reader.open(shop_store.root) as store:
+        whole = store.report("shop/blue", prediction="decision", score="score").figures.labels
+        figures = store.report("shop/blue", since, prediction="decision", score="score").figures
+    assert figures.labels is not None
+    assert figures.labels != whole
+    button = watched.page.locator(".window-picker .range")
+    expect(button).to_have_text(f"{since:%Y-%m-%d %H:%M} \u2013 now UTC")
+    expect(watched.page.locator(".coverage p").first).to_contain_text(f"({figures.labels[0]})")
+    watched.page.get_by_role("button", name="all", exact=True).click()
+    watched.settle("article.performance .tiles")
+    expect(button).to_have_text("beginning \u2013 now UTC")
+    assert whole is not None
+    expect(watched.page.locator(".coverage p").first).to_contain_text(f"({whole[0]})")
+
+
 def test_slices_are_of_the_column_that_is_chosen(
     shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
 ) -> None:
@@ -62,8 +84,12 @@ def test_slices_are_of_the_column_that_is_chosen(
 def test_a_bad_prediction_leads_to_its_request(shop_studio: StudioProcess, open_page: OpenPage) -> None:
     watched = shown(shop_studio, open_page)
     rows = watched.page.locator("section[aria-labelledby=worst] tbody tr")
-    errors = [abs(float(text)) for text in rows.locator("td.figure").all_inner_texts()]
-    assert errors == sorted(errors, reverse=True)
+    scores, errors = ([float(row.locator("td.figure").nth(at).inner_text()) for row in rows.all()] for at in (0, 1))
+    assert [abs(one) for one in errors] == sorted(map(abs, errors), reverse=True)
+    assert all(
+        error == pytest.approx(score - round(score - error), abs=1e-3)
+        for score, error in zip(scores, errors, strict=True)
+    )
     first = rows.first.get_by_role("link")
     row_id = first.inner_text()
     first.click()

@@ -53,7 +53,7 @@ def test_a_value_that_the_baseline_lacks_says_so(
     shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
 ) -> None:
     page = shown(shop_studio, open_page, shop_store.new_category).page
-    assert cells(page, "inputs")["country"] == ["PT", "new: the baseline never has it"]
+    assert cells(page, "inputs")["country"] == ["PT", "new: not in the baseline"]
     assert page.locator(".alarm-text", has_text="new:").count() == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,3 +99,79 @@ def test_a_page_that_is_watched_fails_when_it_asks_another_host(
         watched.check()
     watched.errors.clear()
     watched.requests.clear()
+
+
+@pytest.mark.parametrize(
+    ("iso", "second", "whole"),
+    [
+        ("2026-11-29T12:39:00Z", "2026-11-29 12:39:00", "2026-11-29 12:39:00"),
+        ("2026-11-29T12:39:00+00:00", "2026-11-29 12:39:00", "2026-11-29 12:39:00"),
+        ("2026-11-29T12:39:00", "2026-11-29 12:39:00", "2026-11-29 12:39:00"),
+        ("2026-11-29T12:39:00.123456789Z", "2026-11-29 12:39:00", "2026-11-29 12:39:00.123456789"),
+        ("2026-11-29T12:39:00.500000Z", "2026-11-29 12:39:00", "2026-11-29 12:39:00.5"),
+        ("2026-11-29T12:39:00.000+05:30", "2026-11-29 12:39:00 +05:30", "2026-11-29 12:39:00 +05:30"),
+        ("2026-11-29", "2026-11-29", "2026-11-29"),
+        ("12:39:00", "12:39:00", "12:39:00"),
+    ],
+)
+def test_times_have_one_form(iso: str, second: str, whole: str, call: Callable[..., Any]) -> None:
+    assert (call("format.js", "time", iso), call("format.js", "moment", iso)) == (second, whole)
+    assert call("format.js", "cell", iso, "time") == whole
+    assert call("format.js", "cell", iso, "text") == iso
+
+
+@pytest.mark.parametrize(
+    ("pasted", "wanted"),
+    [
+        (" shop-1 ", "shop-1"),
+        ('"shop-1_0"', "shop-1_0"),
+        ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", "0af7651916cd43dd8448eb211c80319c"),
+        ("0x0af7651916cd43dd8448eb211c80319c", "0af7651916cd43dd8448eb211c80319c"),
+        ("0AF7651916CD43DD8448EB211C80319C", "0AF7651916CD43DD8448EB211C80319C"),
+        ("it's", "it's"),
+        ("  ", ""),
+    ],
+)
+def test_an_id_is_taken_out_of_what_is_pasted(pasted: str, wanted: str, call: Callable[..., Any]) -> None:
+    assert call("request_id.js", "requestId", pasted) == wanted
+
+
+def bins(*edges: Any) -> list[dict[str, Any]]:
+    return [{"low": low, "high": high, "count": 1, "baseline": 2} for low, high in pairwise(edges)]
+
+
+@pytest.mark.parametrize(
+    ("edges", "texts"),
+    [
+        ((0, 10, 20, 30, 40), ["0", "20", "40"]),
+        ((-600, -9, 2, 13, 24, 16440), ["below -9", "13", "24 and above"]),
+        ((-600, -9, 2, 13, 24, 35, 16440), ["below -9", "13", "35 and above"]),
+        ((7.45e-27, 0.25, 0.5, 0.75, 1), ["0", "0.5", "1"]),
+        ((0.8881, 0.8882, 0.8883, 0.8884, 0.8885), ["0.8881", "0.8883", "0.8885"]),
+        ((5, 6), ["5", "6"]),
+        (("9007199254740993", "9007199254740995"), ["9007199254740993", "9007199254740995"]),
+        (
+            ("2026-11-28T16:00:00Z", "2026-11-28T17:00:00Z", "2026-11-28T18:00:00Z", "2026-11-29T12:00:00Z"),
+            ["11-28 16:00", "11-28 18:00 and later"],
+        ),
+        (
+            tuple(f"2026-11-{day}T00:00:00Z" for day in (10, 20, 21, 22, 23)),
+            ["before 2026-11-20", "2026-11-23"],
+        ),
+    ],
+)
+def test_a_bin_that_is_wider_than_the_others_says_so(
+    edges: tuple[Any, ...], texts: list[str], call: Callable[..., Any]
+) -> None:
+    assert [one["text"] for one in call("charts/bins.js", "ticksOf", bins(*edges))] == texts
+
+
+def test_a_bin_says_its_exact_range(call: Callable[..., Any]) -> None:
+    found = bins(-600, -9, 2.5, 16440)
+    said = [call("charts/bins.js", "binText", found, at) for at in range(3)]
+    assert said == [
+        "-600 to -9: 1 row, 33 %, baseline 33 %",
+        "-9 to 2.5: 1 row, 33 %, baseline 33 %",
+        "2.5 to 16,440: 1 row, 33 %, baseline 33 %",
+    ]
+    assert call("charts/bins.js", "rangeText", found, 1, 2) == "-9 to 16,440"

@@ -135,3 +135,48 @@ def test_without_outputs_the_answer_says_so(tmp_path: Path) -> None:
         found = asked(studio)
         studio.close()
     assert found.figures.performance_note == "not known: the deployment has no model_outputs"
+
+
+def classified(store: Path) -> None:
+    """Rows of a truth value: two wrong ones with the same score, and others that are less wrong, or right."""
+    rows = [(True, 1.0, False), (True, 1.0, False), (True, 0.51, False), (False, 0.01, True), (True, 0.9, True)]
+    for number, (prediction, score, label) in enumerate(rows):
+        moment = {"time": f"{NOW:%Y-%m-%dT%H}:00:{number:02d}Z", "timens": None, "number": number}
+        for collection, row in {
+            "model_inputs": {"member": number % 2 == 0},
+            "model_outputs": {"late": prediction, "probability": score},
+            "ground_truth": {"label": label},
+        }.items():
+            keys = moment | {"id": f"{collection}-{number}", "type": f"azureml.inference.{collection}"}
+            path = store / f"shop/blue/{collection}/{hour(0)}"
+            path.mkdir(parents=True, exist_ok=True)
+            with (path / f"{0:032x}000000.jsonl").open("ab") as blob:
+                blob.write(line([row], **keys))
+
+
+def test_truth_values_are_said_in_their_own_words(tmp_path: Path) -> None:
+    classified(tmp_path)
+    with reader.open(tmp_path) as store:
+        studio = Studio(store)
+        found = asked(studio, by="inputs.member", prediction="late", score="probability")
+        studio.close()
+    figures = found.figures.performance
+    assert figures is not None
+    assert (figures.positive, sorted(one.name for one in figures.slices)) == ("true", ["false", "true"])
+    worst = [(one.row_id, one.prediction, one.label, one.score, pytest.approx(one.error)) for one in found.worst]
+    assert worst == [
+        ("request-1_0", True, False, 1.0, 1.0),
+        ("request-0_0", True, False, 1.0, 1.0),
+        ("request-3_0", False, True, 0.01, -0.99),
+        ("request-2_0", True, False, 0.51, 0.51),
+        ("request-4_0", True, True, 0.9, -0.1),
+    ]
+
+
+def test_slices_by_a_time_are_times(studio: Studio) -> None:
+    figures = asked(studio, by="inputs.opened").figures.performance
+    assert figures is not None
+    names = [one.name for one in figures.slices]
+    assert len(set(names)) == len(names) == 4
+    assert names[0].startswith("before 20")
+    assert names[-1].endswith(" and later")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,9 +11,10 @@ import pyarrow.compute as pc
 from ..figures.report import Measure, Performance, Slice
 from ..measures.performance import auc, of_classes, of_numbers
 from .kinds import kind_of, numbers_of
+from .range_names import range_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..measures.bins import Floats
     from ..measures.performance import Measured
@@ -30,6 +30,8 @@ _NO_VALUE: Final = "no value"
 """The slice of the rows that have none."""
 _QUARTERS: Final = 4
 _THRESHOLD: Final = 0.5
+_BOOLEANS: Final = {"0": "false", "1": "true"}
+"""Truth values in the words of JSON."""
 _FOREIGN: Final = "no prediction is one of the classes of the labels: do both write classes the same way?"
 
 
@@ -47,7 +49,8 @@ def performance_of(scored: ScoredRows) -> Performance | str:
         return "labels and predictions are neither numbers nor texts"
     score = None if roles.score is None else _values(rows["score"])
     is_score = score is not None and score.dtype.kind == "f"
-    compared = _Compared.of(label, prediction, score if is_score else None, known)
+    words = _BOOLEANS if _is_boolean(rows["label"].type) else {}
+    compared = _Compared.of(label, prediction, score if is_score else None, known, words)
     slices = tuple(_slices(compared, rows["by"], known)) if roles.by is not None else ()
     return Performance(
         kind=compared.kind,
@@ -84,8 +87,8 @@ class _Compared:
         self.names, self.positive = names, positive
 
     @classmethod
-    def of(cls, label: Any, prediction: Any, score: Floats | None, known: Any) -> _Compared:
-        """What is compared, by the kind of the labels and the predictions that are there."""
+    def of(cls, label: Any, prediction: Any, score: Floats | None, known: Any, words: Mapping[str, str]) -> _Compared:
+        """What is compared, by the kind of the labels and the predictions that are there; `words` renames classes."""
         labels, predictions = label[known], prediction[known]
         if label.dtype.kind == prediction.dtype.kind == "f":
             few = _few_whole(labels)
@@ -98,10 +101,10 @@ class _Compared:
                     known,
                     np.where(known, label, 0).astype(np.int64),
                     (prediction >= _THRESHOLD).astype(np.int64),
-                    names=["0", "1"],
+                    names=[words.get(one, one) for one in ("0", "1")],
                     positive=1,
                     score=prediction if score is None else score,
-                    note=f"the predictions are scores: from {_THRESHOLD} on they are the class 1",
+                    note=f"the predictions are scores: from {_THRESHOLD} on they are the class {words.get('1', '1')}",
                 )
         texts, others = _texts(labels), _texts(predictions)
         names, codes = np.unique(np.concatenate([texts, others]), return_inverse=True)
@@ -114,7 +117,7 @@ class _Compared:
             known,
             of_label,
             of_prediction,
-            names=names.tolist(),
+            names=[words.get(one, one) for one in names.tolist()],
             positive=positive,
             score=score if positive is not None else None,
             note=_FOREIGN if is_foreign else None,
@@ -154,9 +157,8 @@ def _slices(compared: _Compared, column: Any, known: Any) -> Iterator[Slice]:
         if len(np.unique(finite)) > _FEW:
             cuts = np.unique(np.quantile(finite, np.linspace(0, 1, _QUARTERS + 1)[1:-1]))
             places = np.searchsorted(cuts, values, side="right")
-            ends = [None, *cuts.tolist(), None]
-            for place, (low, high) in enumerate(pairwise(ends)):
-                yield compared.of_rows(_range(low, high), (places == place) & np.isfinite(values))
+            for place, name in enumerate(range_names(cuts.tolist(), is_time=kind_of(column.type) == "time")):
+                yield compared.of_rows(name, (places == place) & np.isfinite(values))
             if not np.isfinite(values).all():
                 yield compared.of_rows(_NO_VALUE, ~np.isfinite(values))
             return
@@ -177,7 +179,8 @@ def _slice_texts(column: Any) -> Any:
     known = _mask(column.is_valid())
     found = np.full(len(column), _NO_VALUE, dtype=object)
     # A text that is equal to the name of the missing ones is another slice.
-    found[known] = [f"'{one}'" if one == _NO_VALUE else one[:80] for one in _texts(values[known])]
+    words = _BOOLEANS if _is_boolean(column.type) else {}
+    found[known] = [words.get(one, f"'{one}'" if one == _NO_VALUE else one[:80]) for one in _texts(values[known])]
     return found.astype(str)
 
 
@@ -185,7 +188,7 @@ def _values(column: Any) -> Any:
     """Floats for numbers and truth values, else texts; None for other columns."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_boolean(column.type):
+    if _is_boolean(column.type):
         return numbers_of(column.combine_chunks().cast(pa.int8()))
     kind = kind_of(column.type)
     if kind in {"number", "time"}:
@@ -193,6 +196,10 @@ def _values(column: Any) -> Any:
     if kind == "category":
         return np.array(column.cast(pa.string()).to_pylist(), dtype=object)
     return None
+
+
+def _is_boolean(data_type: pa.DataType) -> bool:
+    return bool(pa.types.is_boolean(data_type.value_type if pa.types.is_dictionary(data_type) else data_type))
 
 
 def _texts(values: Any) -> Any:
@@ -217,12 +224,6 @@ def _is_whole(values: Floats) -> bool:
 def _is_share(values: Floats, labels: Floats) -> bool:
     """Whether predictions are scores of a class 1."""
     return set(labels.tolist()) <= {0.0, 1.0} and bool(((values >= 0) & (values <= 1)).all())
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"below {high:.4g}"
-    return f"{low:.4g} and above" if high is None else f"{low:.4g} to {high:.4g}"
 
 
 def _mask(column: Any) -> Any:

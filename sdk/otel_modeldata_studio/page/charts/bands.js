@@ -46,7 +46,8 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
           ${ticks.map((tick) => html`<line class="rule" x1="0" x2=${WIDE} y1=${y(tick)} y2=${y(tick)} />`)}
           ${bands.map((band) => html`<path class=${band.style} d=${area(band, x, y)} />`)}
           ${shownLimits.map((limit) => html`<line class="limit-line" x1="0" x2=${WIDE} y1=${y(limit.value)} y2=${y(limit.value)} />`)}
-          ${lines.map((line) => html`<path class="line ${line.style}" d=${path(line.values, x, y)} />`)}
+          ${lines.map((line) => html`
+            <path class="line ${line.style}" d=${path(line.values, x, y)} /><path class="dots ${line.style}" d=${dots(line.values, x, y)} />`)}
           ${at !== null && html`<line class="cursor" x1=${x(at)} x2=${x(at)} y1="0" y2=${height} />`}
         </svg>
       </div>
@@ -84,12 +85,17 @@ function path(values, x, y) {
       return;
     }
     const place = `${x(index).toFixed(1)} ${y(shown).toFixed(2)}`;
-    // A value between two holes is a line without length, of which the round caps are seen.
-    const isAlone = !isDown && (index + 1 === values.length || finite(values[index + 1]) === null);
-    parts.push(isDown ? `L${place}` : isAlone ? `M${place}h.01` : `M${place}`);
+    parts.push(`${isDown ? "L" : "M"}${place}`);
     isDown = true;
   });
   return parts.join("");
+}
+
+/** Values between two holes: each is a line without length, of which the round caps are seen. */
+function dots(values, x, y) {
+  const known = values.map(finite);
+  const isAlone = (value, index) => value !== null && (known[index - 1] ?? null) === null && (known[index + 1] ?? null) === null;
+  return known.map((value, index) => (isAlone(value, index) ? `M${x(index).toFixed(1)} ${y(value).toFixed(2)}h.01` : "")).join("");
 }
 
 function area(band, x, y) {

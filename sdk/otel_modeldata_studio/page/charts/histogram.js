@@ -1,5 +1,6 @@
 // The histogram of a column: the window filled, the baseline as an outline, both as shares of their own rows.
 import {html, useRef, useState} from "../html.js";
+import {binText} from "./bins.js";
 
 const shares = (counts) => {
   const total = counts.reduce((sum, count) => sum + (count ?? 0), 0);
@@ -40,11 +41,11 @@ export function Histogram({bins, label, selected = null, choose = null, height =
   return html`
     <svg ref=${element} class=${`histogram${choose ? " can-choose" : ""}`} role="img" aria-label=${label} height=${height}
       viewBox=${`0 0 ${bins.length} 1`} preserveAspectRatio="none" ...${listeners}>
-      <rect x="0" y="0" width=${bins.length} height="1" class="hit" />
       ${shown && html`<rect class="chosen" x=${shown[0]} width=${shown[1] - shown[0] + 1} y="0" height="1" />`}
       ${window.map((height, n) => height > 0 && html`<rect key=${n} class=${!shown || (n >= shown[0] && n <= shown[1]) ? "window" : "faint"}
         x=${n + 0.04} width="0.92" y=${1 - Math.max(0.02, height / most)} height=${Math.max(0.02, height / most)} />`)}
       ${baseline && html`<polygon class="outline hollow" points=${outline(baseline, most)} />`}
       <line class="rule" x1="0" x2=${bins.length} y1="1" y2="1" />
+      ${bins.map((_, n) => html`<rect key=${`of-${n}`} class="hit" x=${n} width="1" height="1"><title>${binText(bins, n)}</title></rect>`)}
     </svg>`;
 }

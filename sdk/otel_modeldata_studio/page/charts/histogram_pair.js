@@ -3,21 +3,21 @@
 import {html} from "../html.js";
 import {count, different, percent} from "../format.js";
 import {Text} from "../components/value.js";
+import {Ticks, binText} from "./bins.js";
 
 const WIDE = 1000;
 const MOST_VALUES = 30;
-const MIDDLE_BINS = 6;
+const STEPS = 4;
 
 /**
  * @param {object} props
  * @param {object} props.facet as the API has it: `bins` or `values`.
- * @param {(value: unknown) => string} props.text of the ends of bins.
  * @param {(filter: object) => string} [props.hrefOf] the address of the rows of a filter.
  * @param {number} [props.height] in pixels.
  */
-export function HistogramPair({facet, text, hrefOf, height = 160}) {
+export function HistogramPair({facet, hrefOf, height = 160}) {
   if (facet.bins?.length > 0) {
-    return html`<${Bins} facet=${facet} text=${text} hrefOf=${hrefOf} height=${height} />`;
+    return html`<${Bins} facet=${facet} hrefOf=${hrefOf} height=${height} />`;
   }
   if (facet.values?.length > 0) {
     return html`<${Values} facet=${facet} hrefOf=${hrefOf} />`;
@@ -28,7 +28,7 @@ export function HistogramPair({facet, text, hrefOf, height = 160}) {
   return html`<p class="soft">No values in this window.</p>`;
 }
 
-function Bins({facet, text, hrefOf, height}) {
+function Bins({facet, hrefOf, height}) {
   const {bins, column} = facet;
   const window = shares(bins.map((bin) => bin.count));
   const hasBaseline = bins.some((bin) => bin.baseline !== null && bin.baseline !== undefined);
@@ -43,10 +43,7 @@ function Bins({facet, text, hrefOf, height}) {
         ${hasBaseline && html`<path class="outline" d=${steps(baseline, most, height)} />`}
         ${bins.map((bin, at) => {
           const tall = (window[at] / most) * height;
-          const range = `${text(bin.low)} to ${text(bin.high)}`;
-          const named = `${range}: ${count(bin.count)} rows, ${percent(window[at])}${
-            hasBaseline ? `, baseline ${percent(baseline[at])}` : ""
-          }`;
+          const named = binText(bins, at);
           const bar = html`
             <title>${named}</title>
             <rect class="hit" x=${at * width} y="0" width=${width} height=${height} />
@@ -62,11 +59,7 @@ function Bins({facet, text, hrefOf, height}) {
           return html`<a class="bin" href=${hrefOf(filter)} aria-label="rows of ${named}">${bar}</a>`;
         })}
       </svg>
-      <figcaption>
-        <span>${text(bins[0].low)}</span>
-        ${bins.length >= MIDDLE_BINS && bins.length % 2 === 0 && html`<span>${text(bins[bins.length / 2].low)}</span>`}
-        <span>${text(bins[bins.length - 1].high)}</span>
-      </figcaption>
+      <figcaption><${Ticks} bins=${bins} steps=${STEPS} /></figcaption>
     </figure>`;
 }
 

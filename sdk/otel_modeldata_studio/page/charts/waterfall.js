@@ -2,7 +2,7 @@
 
 import {html, useState} from "../html.js";
 import {count, milliseconds} from "../format.js";
-import {Text} from "../components/value.js";
+import {Text, visible} from "../components/value.js";
 
 const FIRST = 100;
 const DEEPEST = 12;
@@ -30,7 +30,7 @@ function Bar({span, begin, whole}) {
     <details role="listitem" class=${isFailed ? "span failed" : "span"}>
       <summary>
         <span class="name" style=${{paddingLeft: `${Math.min(span.depth, DEEPEST) * 0.8}rem` }}>
-          <${Text} value=${span.name} />${isFailed && html`<span class="alarm-text"> error</span>`}
+          <bdi>${visible(span.name)}</bdi>${isFailed && html`<span class="alarm-text"> error</span>`}
         </span>
         <svg class="time" height="14" aria-hidden="true">
           <rect class=${isFailed ? "alarm-fill" : "window"} x="${left}%" y="2" width="${Math.max(width, 0.3)}%" height="10" rx="2" />

@@ -1,8 +1,9 @@
 // One column in the rail: its histogram or its commonest values, against the baseline; clicks filter.
 import {html} from "../html.js";
+import {Ticks, rangeText} from "../charts/bins.js";
 import {Histogram} from "../charts/histogram.js";
 import {binsOf, valuesOf, withNull, withRange, withValue} from "../filters.js";
-import {count, different, number, ownName, percent, time} from "../format.js";
+import {count, different, number, ownName, percent} from "../format.js";
 import {link} from "../state.js";
 import {visible} from "./value.js";
 
@@ -10,7 +11,6 @@ export const FACET_HEIGHT = 106;
 const SHOWN_VALUES = 4;
 const DRIFTED = 0.2;
 
-const end = (kind, value) => kind === "time" ? time(value, "minute") : number(value);
 const shareOf = (part, counts) => {
   const total = counts.reduce((sum, one) => sum + (one ?? 0), 0);
   return total > 0 ? (part ?? 0) / total : 0;
@@ -45,15 +45,13 @@ function Values({facet, filters, change}) {
 }
 
 function Bins({facet, filters, change}) {
-  const {column, bins, kind} = facet;
+  const {column, bins} = facet;
   if (bins.length === 0) return html`<p class="soft">no value in this window</p>`;
-  const low = end(kind, bins[0].low);
-  const high = end(kind, bins[bins.length - 1].high);
   const total = bins.reduce((sum, bin) => sum + bin.count, 0);
   return html`
-    <${Histogram} bins=${bins} selected=${binsOf(filters, column, bins)} label=${`${ownName(column)}: ${count(total)} values from ${low} to ${high}`}
+    <${Histogram} bins=${bins} selected=${binsOf(filters, column, bins)} label=${`${ownName(column)}: ${count(total)} values from ${rangeText(bins, 0, bins.length - 1)}`}
       choose=${(first, last) => change(withRange(filters, column, bins, first, last))} />
-    <div class="ends"><span>${low}</span><span>${high}</span></div>`;
+    <${Ticks} bins=${bins} />`;
 }
 
 /** `facet` is null while it is loaded; `change` takes the new filters; `edit` opens the form of exact ends. */
@@ -62,8 +60,10 @@ export function Facet({column, facet, filters, change, edit, endpoint}) {
   return html`
     <section class=${`facet${isFiltered ? " is-filtered" : ""}`} aria-label=${ownName(column.name)}>
       <header>
-        <a href=${link("feature", [...endpoint, column.name])} title=${`${column.name} · ${column.type ?? column.kind}`}><bdi>${visible(ownName(column.name))}</bdi></a>
-        <span class="role">${column.role}</span>
+        <span class="who">
+          <a href=${link("feature", [...endpoint, column.name])} title=${`${column.name} · ${column.type ?? column.kind}`}><bdi>${visible(ownName(column.name))}</bdi></a>
+          <span class="role">${column.role}</span>
+        </span>
         ${facet?.nulls > 0 && html`
           <button type="button" class="tiny" aria-pressed=${filters.some((one) => one.column === column.name && one.op === "null")}
             onClick=${() => change(withNull(filters, column.name, "null"))} title=${`${count(facet.nulls)} nulls: show only these`}>${percent(facet.nulls / Math.max(1, facet.rows))} null</button>`}

@@ -4,14 +4,16 @@ import {useBusy, useGone} from "../api.js";
 import {useKeys} from "../keyboard.js";
 import {go, link, visit} from "../state.js";
 import {keepTheme, shownTheme} from "../theme.js";
+import {deploymentIn} from "./choose_deployment.js";
 import {KeysHelp} from "./keys_help.js";
 
 const OF_DEPLOYMENT = [["explore", "Explore"], ["performance", "Performance"]];
+/** The screens whose address begins with a deployment. */
+const WITH_DEPLOYMENT = ["explore", "feature", "performance"];
 
 /** The deployment that the URL names, as "endpoint/deployment". */
-export function deploymentOf({screen, parts, query}) {
-  if (["explore", "feature", "performance"].includes(screen) && parts.length >= 2) return `${parts[0]}/${parts[1]}`;
-  return query.deployment ?? null;
+export function deploymentOf(location) {
+  return (WITH_DEPLOYMENT.includes(location.screen) ? deploymentIn(location) : null) ?? location.query.deployment ?? null;
 }
 
 export function Frame({location, about, isReady, children}) {
@@ -21,7 +23,7 @@ export function Frame({location, about, isReady, children}) {
   const deployments = about?.deployments ?? [];
   const deployment = deploymentOf(location) ?? deployments[0]?.name ?? null;
   const parts = deployment?.split("/") ?? [];
-  const choose = (event) => visit(link(["explore", "performance"].includes(location.screen) ? location.screen : "explore", event.target.value.split("/")));
+  const choose = (event) => visit(link(location.screen, [...event.target.value.split("/"), ...location.parts.slice(2)]));
   const turn = () => {
     const theme = shownTheme() === "dark" ? "light" : "dark";
     keepTheme(theme);
@@ -30,7 +32,8 @@ export function Frame({location, about, isReady, children}) {
   const show = (screen) => () => deployment && visit(link(screen, parts));
   useKeys({
     "?": () => setHelping(true), t: turn,
-    "g h": () => visit(link("home")), "g e": show("explore"), "g p": show("performance"), "g s": () => visit(link("health", [], {deployment})),
+    "g h": () => visit(link("home")), "g e": show("explore"), "g r": () => visit(link("request")), "g p": show("performance"),
+    "g s": () => visit(link("health", [], {deployment})),
   });
   const tab = (screen, text, target) => html`<a href=${target} aria-current=${location.screen === screen ? "page" : null}>${text}</a>`;
   return html`
@@ -40,10 +43,12 @@ export function Frame({location, about, isReady, children}) {
       <nav aria-label="Screens">
         ${tab("home", "Home", link("home"))}
         ${deployment && OF_DEPLOYMENT.map(([screen, text]) => tab(screen, text, link(screen, parts)))}
+        ${tab("request", "Request", link("request"))}
         ${tab("health", "Health", link("health", [], {deployment: deploymentOf(location)}))}
       </nav>
-      ${deployments.length > 0 && location.screen !== "home" && html`
-        <select class="deployment" aria-label="Deployment" value=${deployment} onChange=${choose}>
+      ${deployments.length > 0 && WITH_DEPLOYMENT.includes(location.screen) && html`
+        <select class="deployment" aria-label="Deployment" value=${deploymentIn(location) ?? ""} onChange=${choose}>
+          ${!deploymentIn(location) && html`<option value="" disabled>choose</option>`}
           ${deployments.map(({name}) => html`<option key=${name} value=${name}>${name}</option>`)}
           ${deployment && !deployments.some(({name}) => name === deployment) && html`<option value=${deployment}>${deployment}</option>`}
         </select>`}

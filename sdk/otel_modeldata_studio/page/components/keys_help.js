@@ -13,6 +13,7 @@ const KEYS = [
   ["c", "copy as Python, SQL or command"],
   ["g h", "home"],
   ["g e", "explore"],
+  ["g r", "find a request"],
   ["g p", "performance"],
   ["g s", "health"],
   ["t", "dark or light"],

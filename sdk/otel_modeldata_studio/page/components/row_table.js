@@ -64,7 +64,7 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
             <td>${milliseconds(row.latency_ms)}</td>
             <td class=${row.status >= 400 ? "alarm-text" : ""}>${row.status ?? "–"}</td>
             <td><bdi>${row.label === null || row.label === undefined ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
-            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft missing" : ""}`}><bdi>${visible(cell(value))}</bdi></td>`)}
+            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft missing" : ""}`}><bdi>${visible(cell(value, kinds.get(columns[column])))}</bdi></td>`)}
           </tr>`)}
         ${after > 0 && html`<tr class="space" aria-hidden="true"><td colspan=${columns.length + FIXED.length} style=${{height: `${after}px`}}></td></tr>`}
       </tbody>

@@ -1,6 +1,6 @@
 // Values of the data as elements. They are children, never HTML; text from right to left stays in its own place.
 import {html, useState} from "../html.js";
-import {bytes, count, number} from "../format.js";
+import {bytes, count, moment, number} from "../format.js";
 
 const SHORT = 300;
 const DEEPEST = 30;
@@ -15,11 +15,12 @@ export function visible(text) {
   });
 }
 
-/** A text of the data: a name, a value, a place. */
+/** A text of the data: a name, a value, a place. Where it is too long for a line, it breaks after a _ or /. */
 export function Text({value, mono = false}) {
   const text = visible(value ?? "");
   if (text.trim() === "") return html`<bdi class="soft">${text === "" ? "(empty)" : "(spaces)"}</bdi>`;
-  return html`<bdi class=${mono ? "mono" : null}>${text}</bdi>`;
+  const parts = text.length <= SHORT ? text.split(/(?<=[_/])(?=[^_/])/) : [text];
+  return html`<bdi class=${mono ? "mono" : null}>${parts.flatMap((part, at) => at > 0 ? [html`<wbr />`, part] : [part])}</bdi>`;
 }
 
 /** A cell as the API has it: a scalar, JSON of a nested value, a text that was cut, or the size of bytes. */
@@ -32,6 +33,7 @@ export function Value({value, kind}) {
     return html`<${Long} text=${String(value.cut)} /> <span class="soft">… ${count(value.length)} characters</span>`;
   }
   const text = typeof value === "object" ? JSON.stringify(value) : value;
+  if (kind === "time") return html`<span title=${text}>${moment(text).split(" ").map((part, at) => html`${at > 0 && " "}<span class="moment">${visible(part)}</span>`)}</span>`;
   return kind === "nested" ? html`<${Long} text=${text} mono=${true} />` : html`<${Long} text=${text} />`;
 }
 

@@ -1,8 +1,8 @@
 // The window of time, and the baseline that it is compared with.
 import {html, useState} from "../html.js";
-import {time} from "../format.js";
+import {iso, time} from "../format.js";
 import {go} from "../state.js";
-import {windowBefore} from "../time_window.js";
+import {moment, windowBefore} from "../time_window.js";
 import {Dialog} from "./dialog.js";
 
 const LENGTHS = [["-1h", "1 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["all", "all"]];
@@ -12,7 +12,12 @@ const asMoment = (text) => {
   const bare = text.trim();
   return /^\d{4}-\d\d-\d\d/.test(bare) && !/(Z|[+-]\d\d:?\d\d)$/.test(bare) ? `${bare.replace(" ", "T")}${bare.includes(":") ? "" : "T00:00"}Z` : bare || null;
 };
-const shown = (text) => !text ? "now" : /^\d{4}-/.test(text) ? time(text, "minute") : text;
+/** A time of the window: one like -24h as the time that it is now. */
+const shown = (text) => {
+  const found = /^(-\d|\d{4}-)/.test(text ?? "") ? moment(text) : NaN;
+  return !text ? "now" : Number.isNaN(found) ? text : time(iso(found), "minute");
+};
+const isChosen = (value, query, window) => value === "all" ? !window.since && !window.until : query.since === value && !query.until;
 
 export function WindowPicker({query, window}) {
   const [isOpen, setOpen] = useState(false);
@@ -33,10 +38,10 @@ export function WindowPicker({query, window}) {
   const before = windowBefore(window);
   return html`
     <div class="window-picker" role="group" aria-label="Window of time">
-      ${LENGTHS.map(([value, text]) => html`<button key=${value} type="button" aria-pressed=${query.since === value && !query.until} onClick=${() => go({since: value, until: null})}>${text}</button>`)}
+      ${LENGTHS.map(([value, text]) => html`<button key=${value} type="button" aria-pressed=${isChosen(value, query, window)} onClick=${() => go({since: value, until: null})}>${text}</button>`)}
       <button type="button" class="range" onClick=${open} title="Choose another window or baseline">
-        ${window.since ? shown(window.since) : "beginning"} – ${shown(window.until)} UTC
-        <span class="soft">${query.baseline ? ` vs ${query.baseline.split("..").map(shown).join(" – ")}` : ""}</span>
+        <span>${window.since ? shown(window.since) : "beginning"} – ${shown(window.until)} UTC</span>
+        ${query.baseline && html` <span class="soft">vs ${query.baseline.split("..").map(shown).join(" – ")}</span>`}
       </button>
     </div>
     ${isOpen && html`

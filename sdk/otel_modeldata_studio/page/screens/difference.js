@@ -8,8 +8,8 @@ import {Text, Value} from "../components/value.js";
 
 const FIRST = 200;
 
-export function Difference({pin, deployment, answer}) {
-  const pinned = useAnswer("request", {id: pin, deployment});
+export function Difference({pin, baseline, deployment, answer}) {
+  const pinned = useAnswer("request", {id: pin, deployment, baseline});
   const [isAll, setAll] = useState(false);
   if (pinned.error) return html`<${Failure} error=${pinned.error} again=${pinned.again} />`;
   if (!pinned.answer) return null;

@@ -2,6 +2,7 @@
 import {html, useCallback, useMemo, useRef, useState} from "../html.js";
 import {useAnswer, useGrowth} from "../api.js";
 import {Volume} from "../charts/volume.js";
+import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
 import {ColumnPicker} from "../components/column_picker.js";
 import {CopyDialog} from "../components/copy_dialog.js";
 import {FacetRail} from "../components/facet_rail.js";
@@ -15,7 +16,7 @@ import {WindowPicker} from "../components/window_picker.js";
 import {filtersOf, textOf} from "../filters.js";
 import {bytes, count, iso} from "../format.js";
 import {useKeys} from "../keyboard.js";
-import {go, here, href, link, listIn} from "../state.js";
+import {go, here, href, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
 import {windowOf} from "../time_window.js";
 
@@ -87,7 +88,7 @@ function Explored({deployment, location, about, columns}) {
     </div>
     <div class="over-time">
       ${volume.error ? html`<${Failure} error=${volume.error} again=${volume.again} />`
-        : html`<${Volume} volume=${volume.answer} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
+        : html`<${Volume} volume=${volume.answer} window=${window_} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
       <p class="total" role="status">${volume.answer ? `${count(volume.answer.total)} rows` : "…"}${volume.answer?.pending > 0 ? html`<span class="soft"> · ${bytes(volume.answer.pending)} of lines still to read</span>` : ""}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
       ${volume.answer?.note && html`<p class="note">${volume.answer.note}</p>`}
     </div>
@@ -105,7 +106,7 @@ function Explored({deployment, location, about, columns}) {
           ${isEmpty && html`<${NoRows} filters=${filters} change=${change} deployment=${deployment} store=${about.store} />`}
         </div>
       </div>
-      ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} close=${() => open(null)} />`}
+      ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} baseline=${query.baseline} close=${() => open(null)} />`}
     </div>
     ${dialog === "copy" && html`<${CopyDialog} parameters=${{...asked, columns: chosen, baseline: query.baseline}} close=${close} />`}
     ${dialog === "columns" && html`<${ColumnPicker} columns=${columns.columns} chosen=${chosen.length > 0 ? chosen : pages.columns} choose=${(names) => go({columns: names.length > 0 ? JSON.stringify(names) : null})} close=${close} />`}
@@ -121,15 +122,9 @@ const NoRows = ({filters, change, deployment, store}) => filters.length > 0
     <//>`;
 
 export default function Explore({location, about}) {
-  const deployment = location.parts.length >= 2 ? `${location.parts[0]}/${location.parts[1]}` : null;
+  const deployment = deploymentIn(location);
   const {answer, error, isOld, again} = useAnswer(deployment ? "columns" : null, {deployment});
-  if (!deployment) {
-    return html`
-      <${Empty} title="Choose a deployment">
-        <ul>${about.deployments.map(({name}) => html`<li key=${name}><a href=${link("explore", name.split("/"))}><bdi>${name}</bdi></a></li>`)}</ul>
-        ${about.deployments.length === 0 && html`<p>There is none yet: <a href=${link("home")}>Home</a> says how to begin.</p>`}
-      <//>`;
-  }
+  if (!deployment) return html`<${ChooseDeployment} screen="explore" about=${about} />`;
   if (error && !answer) return html`<${Failure} error=${error} again=${again} />`;
   if (!answer || isOld) return html`<${Loading} lines=${10} />`;
   return html`<h1 class="unseen">Rows of ${deployment}</h1><${Explored} key=${deployment} deployment=${deployment} location=${location} about=${about} columns=${answer} />`;

@@ -7,6 +7,7 @@ import {Bands, Key} from "../charts/bands.js";
 import {windowOf} from "../time_window.js";
 import {HistogramPair} from "../charts/histogram_pair.js";
 import {finite} from "../charts/scale.js";
+import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
 import {Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
 import {WindowPicker} from "../components/window_picker.js";
@@ -17,13 +18,14 @@ const STYLES = ["other-1", "other-2", "other-3", "other-4"];
 const MOST_SHARES = 6;
 
 export default function Feature({location, about}) {
-  const [endpoint, name, ...rest] = location.parts;
-  const [deployment, column] = [`${endpoint}/${name}`, rest.join("/")];
+  const [endpoint, , ...rest] = location.parts;
+  const [deployment, column] = [deploymentIn(location), rest.join("/")];
   const window = windowOf(location.query, deployment, about);
   const {baseline} = location.query;
   const others = listIn(location.query.others).slice(0, STYLES.length);
-  const columns = useAnswer("columns", {deployment});
+  const columns = useAnswer(deployment ? "columns" : null, {deployment});
   const {answer, error, isOld, again} = useAnswer(column ? "feature" : null, {deployment, column, ...window, baseline, others});
+  if (!deployment) return html`<${ChooseDeployment} screen="feature" about=${about} />`;
   const tools = html`<${Tools} about=${about} endpoint=${endpoint} deployment=${deployment} column=${column}
     columns=${columns.answer?.columns ?? []} others=${others} query=${location.query} window=${window} />`;
   if (!column) return html`<article class="feature">${tools}<p class="note">Choose a column.</p></article>`;
@@ -80,7 +82,7 @@ function Tiles({answer}) {
 const textOf = (kind) => (value) => (kind === "time" ? time(value, "minute") : number(finite(value) ?? value));
 
 function Distribution({answer, deployment}) {
-  const {facet, kind, deployments} = answer;
+  const {facet, deployments} = answer;
   const toRows = (other) => (filter) => link("explore", other.split("/"), {f: JSON.stringify([filter])});
   const hasBaseline = [...(facet.bins ?? []), ...(facet.values ?? [])].some((one) => one.baseline !== null && one.baseline !== undefined);
   return html`
@@ -88,10 +90,10 @@ function Distribution({answer, deployment}) {
       <h2 id="distribution">Distribution</h2>
       <${Key} entries=${[{name: "window", style: "of-window"}, ...(hasBaseline ? [{name: "baseline", style: "of-baseline"}] : [])]} />
       <p class="soft">Click a bar to see its rows.</p>
-      <${HistogramPair} facet=${facet} text=${textOf(kind)} hrefOf=${toRows(deployment)} />
+      <${HistogramPair} facet=${facet} hrefOf=${toRows(deployment)} />
       ${deployments.map((other) => html`
         <h3><${Text} value=${other.name} /></h3>
-        <${HistogramPair} facet=${other.facet} text=${textOf(kind)} hrefOf=${toRows(other.name)} height=${90} />`)}
+        <${HistogramPair} facet=${other.facet} hrefOf=${toRows(other.name)} height=${90} />`)}
     </section>`;
 }
 

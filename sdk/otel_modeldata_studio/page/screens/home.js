@@ -7,6 +7,7 @@ import {Empty, Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
 import {age, bytes, compact, count, duration, number, ownName, percent, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
+import {requestId} from "../request_id.js";
 import {go, link, visit} from "../state.js";
 
 const SECONDS = 10;
@@ -90,6 +91,7 @@ export default function Home({location, about}) {
   const wanted = (location.query.find ?? "").toLowerCase();
   const rows = (answer?.collections ?? []).filter(({name}) => name.toLowerCase().includes(wanted));
   const at = Math.min(cursor, rows.length - 1);
+  const asRequest = link("request", [requestId(location.query.find ?? "")]);
   const step = (by) => () => {
     const next = Math.max(0, Math.min(rows.length - 1, at + by));
     setCursor(next);
@@ -113,7 +115,8 @@ export default function Home({location, about}) {
     <div class="heading">
       <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
       <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : isLooking ? "well so far" : "all well"}</span>
-      <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})} />
+      <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})}
+        onKeyDown=${(event) => event.key === "Enter" && rows.length === 0 && visit(asRequest)} />
       <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>
     </div>
     ${error && html`<${Failure} error=${error} />`}
@@ -125,5 +128,5 @@ export default function Home({location, about}) {
     </div>
     ${answer.is_whole === false && html`<p class="soft" role="status">Older folders are still being listed: rows and sizes come in a moment.</p>`}
     ${answer.unnamed > 0 && html`<p class="soft">${count(answer.unnamed)} quarantined records name no collection: <a href=${link("health")}>Health</a> shows them.</p>`}
-    ${rows.length === 0 && html`<p class="soft">No collection has “<bdi>${location.query.find}</bdi>” in its name.</p>`}`;
+    ${rows.length === 0 && html`<p class="soft">No collection has “<bdi>${location.query.find}</bdi>” in its name. <a href=${asRequest}>Find a request with this id</a> (Enter)</p>`}`;
 }

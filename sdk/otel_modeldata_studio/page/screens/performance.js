@@ -3,11 +3,13 @@ import {html} from "../html.js";
 import {useAnswer} from "../api.js";
 import {count, number, percent, time} from "../format.js";
 import {go, link} from "../state.js";
-import {Bands} from "../charts/bands.js";
+import {Bands, Key} from "../charts/bands.js";
 import {finite} from "../charts/scale.js";
+import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
 import {Failure, Loading} from "../components/message.js";
 import {Text, Value} from "../components/value.js";
 import {WindowPicker} from "../components/window_picker.js";
+import {windowIn} from "../time_window.js";
 
 const NAMES = {
   accuracy: "accuracy", precision: "precision", recall: "recall", f1: "F1", auc: "AUC", roc_auc: "AUC", log_loss: "log loss",
@@ -15,15 +17,17 @@ const NAMES = {
 };
 const FEW = 30;
 
-export default function Performance({location}) {
-  const deployment = location.parts.slice(0, 2).join("/");
-  const {since, until, by} = location.query;
-  const {answer, error, isOld, again} = useAnswer("performance", {deployment, since, until, by});
+export default function Performance({location, about}) {
+  const deployment = deploymentIn(location);
+  const window = windowIn(location.query);
+  const {by} = location.query;
+  const {answer, error, isOld, again} = useAnswer(deployment ? "performance" : null, {deployment, ...window, by});
+  if (!deployment) return html`<${ChooseDeployment} screen="performance" about=${about} />`;
   const head = html`
     <header class="title">
       <p class="crumb"><a href=${link("explore", location.parts.slice(0, 2))}><${Text} value=${deployment} /></a></p>
       <h1>Performance</h1>
-      <div class="tools"><${WindowPicker} query=${location.query} window=${{since: answer?.figures.since, until: answer?.figures.until}} /></div>
+      <div class="tools"><${WindowPicker} query=${location.query} window=${window} /></div>
     </header>`;
   if (error) return html`<article>${head}<${Failure} error=${error} again=${again} /></article>`;
   if (!answer) return html`<article>${head}<${Loading} /></article>`;
@@ -37,7 +41,7 @@ export default function Performance({location}) {
           <${Measures} performance=${figures.performance} />
           <${OverTime} overTime=${answer.over_time} />
           <${Slices} performance=${figures.performance} choices=${answer.by ?? []} by=${by ?? figures.performance.by ?? ""} />
-          <${Worst} rows=${answer.worst ?? []} deployment=${deployment} />`
+          <${Worst} rows=${answer.worst ?? []} performance=${figures.performance} deployment=${deployment} />`
         : html`<${Unknown} note=${figures.performance_note} deployment=${deployment} />`}
     </article>`;
 }
@@ -98,6 +102,7 @@ function OverTime({overTime}) {
   return html`
     <section aria-labelledby="over-time">
       <h2 id="over-time">Over time</h2>
+      ${measures.some(([, series]) => series.low) && html`<${Key} entries=${[{name: "value", style: "of-window"}, {name: "its interval of 95 %", style: "of-most"}]} />`}
       <div class="small-multiples">
         ${measures.map(([name, series]) => html`<div>
           <h3>${NAMES[name] ?? html`<${Text} value=${name} />`}</h3>
@@ -106,9 +111,10 @@ function OverTime({overTime}) {
             lines=${[{values: series.value, name: "value", style: "of-window"}]} />
         </div>`)}
         <div>
-          <h3>labeled rows</h3>
+          <h3>scored and labeled rows</h3>
           <${Bands} times=${overTime.times} text=${count} label="labeled rows" fromZero=${true} height=${100}
             lines=${[{values: overTime.rows, name: "scored", style: "other-1"}, {values: overTime.labeled, name: "labeled", style: "of-window"}]} />
+          <${Key} entries=${[{name: "labeled", style: "of-window"}, {name: "scored", style: "of-other-1"}]} />
         </div>
       </div>
     </section>`;
@@ -125,7 +131,7 @@ function Slices({performance, choices, by}) {
         ${choices.map((one) => html`<option value=${one}>${one}</option>`)}
       </select></label>
       ${performance.slices.length > 0 && html`
-        <div class="scroll" tabindex="0" role="region" aria-label="slices"><table>
+        <div class="scroll" tabindex="0" role="region" aria-label="slices"><table class="stacked">
           <thead><tr>
             <th scope="col">${performance.by ? html`<${Text} value=${performance.by} />` : "Slice"}</th>
             <th scope="col" class="figure">rows</th><th scope="col" class="figure">labeled</th>
@@ -133,8 +139,8 @@ function Slices({performance, choices, by}) {
           </tr></thead>
           <tbody>${[performance.every, ...performance.slices].map((slice, at) => html`<tr class=${at === 0 ? "whole" : slice.labeled < FEW ? "soft" : null}>
             <th scope="row">${at === 0 ? "all rows" : html`<${Text} value=${slice.name} />`}</th>
-            <td class="figure">${count(slice.rows)}</td><td class="figure">${count(slice.labeled)}</td>
-            ${names.map((name) => html`<td class="figure" title=${interval(slice.measures[name])}>${shown(slice.measures[name])}
+            <td class="figure" data-name="rows">${count(slice.rows)}</td><td class="figure" data-name="labeled">${count(slice.labeled)}</td>
+            ${names.map((name) => html`<td class="figure" data-name=${NAMES[name] ?? name} title=${interval(slice.measures[name])}>${shown(slice.measures[name])}
               ${interval(slice.measures[name]) && html`<small>${interval(slice.measures[name])}</small>`}</td>`)}
           </tr>`)}</tbody>
         </table></div>
@@ -142,20 +148,35 @@ function Slices({performance, choices, by}) {
     </section>`;
 }
 
-function Worst({rows, deployment}) {
+/** The error of a probability just below 1 is not written as 1. */
+function errorText(error) {
+  const value = finite(error);
+  if (value === null) return "–";
+  return Math.abs(value) < 1 && Math.abs(value) > 0.9999 ? `${value < 0 ? "below −" : "above "}0.9999` : number(value);
+}
+
+function Worst({rows, performance, deployment}) {
   if (rows.length === 0) return null;
+  const hasScores = rows.some((row) => row.score !== null && row.score !== undefined);
+  const hasErrors = rows.some((row) => finite(row.error) !== null);
+  const said = performance.kind !== "classes" ? "The largest differences between prediction and label."
+    : hasErrors ? "The scores that were farthest from the label; of equal ones the newest first." : "Wrong predictions, the newest first.";
   return html`
     <section aria-labelledby="worst">
       <h2 id="worst">Worst predictions</h2>
-      <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table>
+      <p class="soft">${said}</p>
+      <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table class="stacked">
         <thead><tr>
           <th scope="col">Request</th><th scope="col">Time</th><th scope="col">Prediction</th><th scope="col">Label</th>
-          <th scope="col" class="figure">Error</th>
+          ${hasScores && html`<th scope="col" class="figure"><${Text} value=${performance.score} /></th>`}
+          ${hasErrors && html`<th scope="col" class="figure">Error</th>`}
         </tr></thead>
         <tbody>${rows.map((row) => html`<tr>
           <th scope="row"><a href=${link("request", [row.row_id], {deployment})}><${Text} value=${row.row_id} mono=${true} /></a></th>
-          <td class="moment">${time(row.time)}</td><td><${Value} value=${row.prediction} /></td><td><${Value} value=${row.label} /></td>
-          <td class="figure">${finite(row.error) === null ? "–" : number(finite(row.error))}</td>
+          <td class="moment" data-name="Time">${time(row.time)}</td><td data-name="Prediction"><${Value} value=${row.prediction} /></td>
+          <td data-name="Label"><${Value} value=${row.label} /></td>
+          ${hasScores && html`<td class="figure" data-name=${performance.score}>${finite(row.score) === null ? "–" : number(finite(row.score))}</td>`}
+          ${hasErrors && html`<td class="figure" data-name="Error">${errorText(row.error)}</td>`}
         </tr>`)}</tbody>
       </table></div>
     </section>`;

@@ -1,9 +1,10 @@
 // Everything about one request: each value with its place in the baseline, its outputs, label, bodies, spans and lines.
-import {html, useState} from "../html.js";
+import {html, useEffect, useRef, useState} from "../html.js";
 import {useAnswer} from "../api.js";
-import {bytes, count, number, percent, time} from "../format.js";
+import {bytes, count, moment, number, ownName, percent, time} from "../format.js";
 import {go, link, visit} from "../state.js";
 import {useKeys} from "../keyboard.js";
+import {requestId} from "../request_id.js";
 import {Failure, Loading} from "../components/message.js";
 import {Block, Text, Value, indented} from "../components/value.js";
 import {finite} from "../charts/scale.js";
@@ -15,8 +16,8 @@ const RARE_PERCENT = 1;
 
 export default function Request({location, about}) {
   const id = location.parts.join("/");
-  const {deployment, pin} = location.query;
-  const {answer, error, isOld, again} = useAnswer(id ? "request" : null, {id, deployment});
+  const {deployment, pin, baseline} = location.query;
+  const {answer, error, isOld, again} = useAnswer(id ? "request" : null, {id, deployment, baseline});
   const at = (row) => link("request", [row], {deployment: answer?.deployment ?? deployment, pin});
   useKeys({
     j: () => (answer?.next ? visit(at(answer.next)) : false),
@@ -24,7 +25,7 @@ export default function Request({location, about}) {
     p: () => (answer ? go({pin: pin ? null : answer.id, deployment: answer.deployment}) : false),
   });
   if (!id) return html`<article><${Search} /></article>`;
-  if (error) return html`<article><${Failure} error=${error} again=${again} /><${Search} id=${id} /></article>`;
+  if (error) return html`<article><${Failure} error=${error} again=${again} /><${Search} key=${id} id=${id} /></article>`;
   if (!answer) return html`<${Loading} />`;
   const traceUrl = safeUrl(answer.trace_url);
   return html`
@@ -32,8 +33,8 @@ export default function Request({location, about}) {
       <header class="title">
         <p class="crumb"><a href=${link("explore", answer.deployment.split("/"))}><${Text} value=${answer.deployment} /></a></p>
         <h1>Request <${Text} value=${answer.id} mono=${true} /></h1>
-        <p class="soft">${answer.rows.length > 0 ? time(answer.rows[0].time) : ""}${
-          answer.trace_id && html` · trace <${Text} value=${answer.trace_id} mono=${true} />`}</p>
+        <p class="soft">${answer.rows[0]?.time && `${moment(answer.rows[0].time)} UTC`}${answer.rows[0]?.time && answer.trace_id && " · "}${
+          answer.trace_id && html`trace <${Text} value=${answer.trace_id} mono=${true} />`}</p>
         <nav class="tools" aria-label="requests">
           ${step("Previous", "k", answer.previous, at)}${step("Next", "j", answer.next, at)}
           <button type="button" aria-pressed=${Boolean(pin)} title="Key p"
@@ -41,10 +42,14 @@ export default function Request({location, about}) {
           ${traceUrl && html`<a class="button" href=${traceUrl} target="_blank" rel="noopener noreferrer">Open the trace</a>`}
         </nav>
       </header>
+      ${(answer.notes ?? []).map((note) => html`<p class="note"><${Text} value=${note} /></p>`)}
       ${answer.rows.length > 1 && html`<${Rows} answer=${answer} at=${at} />`}
       ${pin && (pin === answer.id
         ? html`<p class="note">This request is pinned: go to another one, and both are shown side by side.</p>`
-        : html`<${Difference} pin=${pin} deployment=${answer.deployment} answer=${answer} />`)}
+        : html`<${Difference} pin=${pin} baseline=${baseline} deployment=${answer.deployment} answer=${answer} />`)}
+      <p class="soft">${answer.baseline
+        ? html`Places are those in the baseline <${Text} value=${answer.baseline.split("..").map((one) => time(one, "minute")).join(" – ")} />.`
+        : "The baseline has no rows to compare the values with."}</p>
       <${Values} title="Inputs" role="inputs" values=${answer.values} answer=${answer}
         empty="No inputs are stored under this id. Does the service call collect of a Collector named model_inputs?" />
       <${Values} title="Outputs" role="outputs" values=${answer.outputs} answer=${answer}
@@ -74,15 +79,17 @@ function safeUrl(url) {
 
 function Search({id = ""}) {
   const [text, setText] = useState(id);
+  const field = useRef(null);
+  useEffect(() => { if (!id) field.current.focus(); }, []);
   const find = (event) => {
     event.preventDefault();
-    if (text.trim()) visit(link("request", [text.trim()]));
+    if (requestId(text)) visit(link("request", [requestId(text)]));
   };
   return html`
     <form class="search" onSubmit=${find}>
       <h1>Find a request</h1>
       <label>Correlation id, row id, event id or trace id
-        <input type="search" value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck="false" />
+        <input ref=${field} type="search" value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck="false" />
       </label>
       <button type="submit">Find</button>
     </form>`;
@@ -126,12 +133,10 @@ function Values({title, role, values, answer, empty}) {
     </section>`;
 }
 
-const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, "");
-
 /** Where a value is among those of the baseline. */
 function Place({place, kind}) {
   if (!place) return html`<span class="soft">–</span>`;
-  if (place.is_new) return html`<span class="alarm-text">new: the baseline never has it</span>`;
+  if (place.is_new) return html`<span class="alarm-text">new: not in the baseline</span>`;
   if (place.is_null) return html`<span class="soft">null</span>`;
   if (place.percentile === null || place.percentile === undefined) {
     return place.share === null || place.share === undefined
