@@ -261,7 +261,7 @@ def test_a_compacted_request_is_the_same(studio: Studio, shop_store: Shop, tmp_p
 
 def test_the_first_question_finds_a_row_of_any_hour_whose_lines_are_dropped(shop_store: Shop, tmp_path: Path) -> None:
     root = tmp_path / "store"
-    shutil.copytree(shop_store.root, root)
+    shutil.copytree(shop_store.root / "shop/blue/model_inputs", root / "shop/blue/model_inputs")
     with reader.open(root) as store:
         store.compact(older=0, drop_lines=True)
         for hours in (47, 20, 1):
@@ -277,7 +277,7 @@ def test_what_was_not_searched_yet_is_no_answer(
 ) -> None:
     monkeypatch.setattr("otel_modeldata_studio.screens.found_request._OPENING_SECONDS", 0.0)
     root = tmp_path / "store"
-    shutil.copytree(shop_store.root, root)
+    shutil.copytree(shop_store.root / "shop/blue/model_inputs", root / "shop/blue/model_inputs")
     with reader.open(root) as store:
         store.compact(older=0, drop_lines=True)
         opened = Studio(store)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database([tmp_path])
+    opened = Database([tmp_path], tmp_path / "sql")
     yield opened
     opened.close()
 
