@@ -262,7 +262,7 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice],
     """
     if side.role == LABELS:
         return _labels(side, aliases)
-    near = slices_near(side.pieces, spans_of(base), _MARGIN)
+    near = slices_near(side.pieces, spans_of(base), _MARGIN) if side.slices is None else side.slices
     values = "".join(f", any_value({alias}) AS {alias}" for alias in aliases.values())
     rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id", "traceparent"))
     grouped = (

@@ -25,6 +25,7 @@ from ..tables.piece import Slice
 from ..tables.row_cuts import cut_slices, first_rows
 from ..tables.slices import CLOCK_NS, EDGE_NS, slices_near, spans_of_times
 from .explored import explored
+from .page_parts import parts_of_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -279,9 +280,8 @@ def _entries(
     others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
     every = list({one.name: one for one in (*wanted, *others)}.values())
     ids = tuple(dict.fromkeys(key.row_id for key in keys))
-    text = cells_of_rows(
-        found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), (0, 0))
-    )
+    found, base = parts_of_page(studio.tables, found, ids, [key.time for key in keys])
+    text = cells_of_rows(found, every, ids, window, base)
     by_key: dict[RowKey, list[Any]] = {}
     for time, row_id, event_id, place, *values in studio.tables.database.rows(text.text, text.parameters):
         pairs = zip(values[::2], values[1::2], every, strict=True)

@@ -11,10 +11,10 @@ from .column import columns_of
 from .slices import EDGE_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from .column import Column
-    from .piece import Piece
+    from .piece import Piece, Slice
     from .row_bits import RowBits
     from .tables import Tables
 
@@ -42,6 +42,7 @@ class Side:
         pieces: its files.
         columns: its columns, also those that only another window has.
         since: of labels: no earlier one is joined, as in a reading; None for all.
+        slices: no other rows can be partners; None is all. They are not used of labels.
     """
 
     role: str
@@ -49,6 +50,7 @@ class Side:
     pieces: tuple[Piece, ...]
     columns: Mapping[str, Column]
     since: int | None = None
+    slices: tuple[Slice, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,11 @@ class DeploymentRows:
         side = self.side(role)
         is_chosen = self.bits is not None and side is not self.base
         return self if others or side is None or role == LABELS or is_chosen else self.of_side(side)
+
+    def with_slices(self, role: str, slices: Sequence[Slice]) -> DeploymentRows:
+        """The same rows, of another side than the first only those that can be partners."""
+        new = tuple(replace(one, slices=tuple(slices)) if one.role == role else one for one in self.sides)
+        return replace(self, sides=new)
 
     def side(self, role: str) -> Side | None:
         """The side of a role."""

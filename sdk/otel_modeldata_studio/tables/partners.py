@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .database import Database
     from .piece import Piece
+    from .row_bits import RowBits
 
 __all__ = ["FoundPartners", "Partners", "PartnersOfPiece"]
 
@@ -133,6 +134,15 @@ class Partners:
         """
         keys = self._keys.get(root)
         return [] if keys is None else keys.places(row_id)
+
+    def rows_of_ids(self, root: str, pieces: Sequence[Piece], row_ids: Sequence[str]) -> RowBits | None:
+        """The rows of files that may have one of some row ids; None where some files were not looked at.
+
+        Raises:
+            ReaderError: the question is not wanted any more.
+        """
+        keys = self._keys.get(root)
+        return None if keys is None else keys.bits(row_ids, pieces)
 
     def _keys_of(self, root: str) -> RowKeys:
         if root not in self._keys:

@@ -66,3 +66,18 @@ class RowBits:
             for one in piece.groups
             if found[one.start : one.start + one.rows].any()
         ]
+
+    def parts(self, some: Sequence[Piece | Slice]) -> list[Slice]:
+        """The parts of files from the first to the last chosen row of each row group."""
+        found = []
+        for one in some:
+            piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
+            if piece.path not in self.packed:
+                continue
+            chosen = self.of_piece(piece)
+            for group in piece.groups:
+                numbers = np.flatnonzero(chosen[group.start : group.start + group.rows]) + group.start
+                if len(numbers) and start <= group.start < start + one.rows:
+                    first, rows = int(numbers[0]), int(numbers[-1] - numbers[0]) + 1
+                    found.append(Slice(piece=piece, start=first, rows=rows, first=group.first, last=group.last))
+        return found

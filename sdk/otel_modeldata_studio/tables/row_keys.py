@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from .row_bits import RowBits
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
@@ -101,6 +103,23 @@ class RowKeys:
             if at < len(keys.hashes) and keys.hashes[at] == wanted:
                 found.append((path, int(keys.rows[at])))
         return found
+
+    def bits(self, row_ids: Sequence[str], pieces: Sequence[Piece]) -> RowBits | None:
+        """The rows of files that may have one of some ids; None where the hashes of a file are not known."""
+        found = self._database.rows("SELECT hash(unnest(?))", [list(row_ids)])
+        wanted = np.array([one for (one,) in found], np.uint64)
+        chosen: dict[str, Any] = {}
+        try:
+            for piece in pieces:
+                keys = self.of(piece)
+                spans = (np.searchsorted(keys.hashes, wanted, side) for side in ("left", "right"))
+                numbers = [keys.rows[first:last] for first, last in zip(*spans, strict=True) if first < last]
+                if numbers:
+                    chosen[piece.path] = np.zeros(piece.rows, dtype=bool)
+                    chosen[piece.path][np.concatenate(numbers)] = True
+        except (KeyError, OSError):  # not made yet, or another thread has just removed it
+            return None
+        return RowBits.of(chosen)
 
     def keep(self, paths: Iterable[str]) -> None:
         """Remove the hashes of all other files: their rows are in others by now, or are gone."""

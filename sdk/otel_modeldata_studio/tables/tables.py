@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_COLUMNS: Final = 5_000
 """Of a collection that are remembered."""
-_READ_SECONDS: Final = 1.0
+_READ_SECONDS: Final = 0.6
 """How long a question waits for lines that were not read before."""
 
 
