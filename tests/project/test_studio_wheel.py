@@ -92,7 +92,7 @@ def test_a_wheel_in_an_empty_environment_serves_the_page(source: Path, tmp_path:
     assert build(source, tmp_path).returncode == 0
     (wheel,) = tmp_path.glob("*.whl")
     python = new_environment(tmp_path / "environment", sys.executable)
-    run(need_uv(), "pip", "install", "--quiet", "--python", python, f"{wheel}[studio,receiver]")
+    run(need_uv(), "pip", "install", "--quiet", "--python", python, f"{wheel}[studio]")
     (tmp_path / "store").mkdir()
     command = [str(python), "-m", "otel_modeldata_receiver", "studio", str(tmp_path / "store"), "--json"]
     served = subprocess.Popen(

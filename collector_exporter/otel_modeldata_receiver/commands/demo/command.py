@@ -109,7 +109,7 @@ def demo(arguments: argparse.Namespace) -> None:
     from .exceptions import DemoError  # noqa: PLC0415
     from .view import progress_view  # noqa: PLC0415
 
-    wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json
+    wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json and _has_studio()
     try:
         with running_demo(config) as demo, _said_when_interrupted():
             with progress_view(is_quiet=arguments.json) as view:
@@ -125,6 +125,19 @@ def demo(arguments: argparse.Namespace) -> None:
             demo.stay(lambda url: summary.tell_studio(url, demo.deployment))
     except DemoError as error:
         sys.exit(f"otel-modeldata: {error}")
+
+
+def _has_studio() -> bool:
+    """Whether Studio can start here; say why not."""
+    from otel_modeldata_reader.exceptions import ReaderError  # noqa: PLC0415 (the command line starts without them)
+    from otel_modeldata_reader.sql.database import check_duckdb  # noqa: PLC0415
+
+    try:
+        check_duckdb()
+    except ReaderError as error:
+        sys.stderr.write(f"otel-modeldata: the demo goes on without Studio: {error}\n")
+        return False
+    return True
 
 
 @contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader import Store
     from otel_modeldata_studio.studio import Studio
 
-_EXTRAS: Final = "studio,receiver"
+_EXTRA: Final = "studio"
 _DESCRIPTION: Final = """\
 Show the data of a store in the browser: which collections need eyes, rows over
 time with a histogram of each column, one request with everything about it, a
@@ -58,7 +58,7 @@ environment:
 exit codes:
   0    ended by Ctrl-C or SIGTERM
   2    wrong command line, such as a baseline that cannot be read, or the extra
-       studio is not installed
+       studio is not installed, or Python is older than 3.11
   3    the store cannot be read, or the address cannot be listened on
   130  Ctrl-C before it listens
 """
@@ -107,7 +107,7 @@ def studio(arguments: argparse.Namespace) -> None:
     address: Address = arguments.listen
     token = token_of(address, arguments.token_file)
     url = chosen_store(arguments)
-    with opened_reader(url, arguments.config, extra=_EXTRAS) as store, _opened(store, arguments) as shown:
+    with opened_reader(url, arguments.config, extra=_EXTRA) as store, _opened(store, arguments) as shown:
         from otel_modeldata_studio.web.app import studio_app  # noqa: PLC0415 (the command line starts without it)
         from otel_modeldata_studio.web.server import serve  # noqa: PLC0415 (likewise)
         from otel_modeldata_studio.web.settings import WebSettings  # noqa: PLC0415 (likewise)
@@ -129,19 +129,21 @@ def _opened(store: Store, arguments: argparse.Namespace) -> Iterator[Studio]:
 
     Raises:
         ConfigError: the extra is not installed, or the page's files are missing.
-        ReaderError: there is no such baseline, or no folder for temporary files.
+        ReaderError: DuckDB is too old, there is no such baseline, or no folder for temporary files.
     """
     try:
         import starlette  # noqa: F401, PLC0415 (looked for)
         import uvicorn  # noqa: F401, PLC0415 (likewise)
 
+        from otel_modeldata_reader.sql.database import check_duckdb  # noqa: PLC0415 (the command line starts without it)
         from otel_modeldata_studio.studio import Studio  # noqa: PLC0415 (the command line starts without it)
         from otel_modeldata_studio.vendoring import COMMAND, missing_files  # noqa: PLC0415 (likewise)
     except ImportError as error:
-        raise missing_package(error, _EXTRAS) from None
+        raise missing_package(error, _EXTRA) from None
     missing = missing_files()
     if missing:
         raise ConfigError(f"expected the files of Studio's page, got no {missing[0]}: run {COMMAND}")
+    check_duckdb()
     _check_baseline(arguments.baseline)
     with closing(
         Studio(store, baseline=arguments.baseline, trace_url=arguments.trace_url, cache=arguments.cache)

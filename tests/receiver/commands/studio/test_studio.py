@@ -191,7 +191,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, missing, None)
     code, _, err = studio(capsys, store)
     assert code == 2
-    assert "pip install 'otel-modeldata[studio,receiver]'" in " ".join(err.split())
+    assert "pip install 'otel-modeldata[studio]'" in " ".join(err.split())
 
 
 def test_without_the_files_of_the_page_it_says_what_to_run(
@@ -246,3 +246,12 @@ def test_a_cache_that_is_no_folder_is_an_error_before_it_listens(
         f"otel-modeldata: expected a folder for temporary files in '{file}', got File exists: choose another with "
         "--cache DIR\n"
     )
+
+
+def test_a_duckdb_that_is_too_old_is_an_error_before_it_listens(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duckdb.__version__", "1.5.6")
+    code, out, err = studio(capsys, store)
+    assert (code, out) == (2, "")
+    assert err == "otel-modeldata: expected DuckDB 2.0 or later, got 1.5.6: pip install --upgrade duckdb\n"
