@@ -44,7 +44,7 @@ def places(shop: Shop) -> dict[str, tuple[str, str, tuple[int, int], str]]:
     request = f"request/{shop.new_category}_0?deployment=shop%2Fblue"
     return {
         "explore": (f"explore/shop/blue?{window}", "main table", DESKTOP, "dark"),
-        "home": ("home", "main table", DESKTOP, "light"),
+        "home": ("home", "main table:not(:has(.not-yet))", DESKTOP, "light"),  # nulls and drift are there
         "request": (request, "article.request .waterfall", TALL, "light"),
         "feature": (f"feature/shop/blue/inputs.age?others={others}", "article.feature .bands", TALL, "light"),
         "performance": ("performance/shop/blue?by=inputs.country", "article.performance .tiles", TALL, "light"),

@@ -35,7 +35,8 @@ _RETIRED_HOURS: Final = 30 * 24
 """What was silent for so long has probably ended."""
 _MOST_BLOBS: Final = 2_000
 _LABELS: Final = "ground_truth"
-"""Labels come when somebody has them: their silence stops nothing."""
+"""Labels come when somebody has them: their silence stops nothing, and none of a day is usual."""
+_LABEL_HOURS: Final = 24
 _LEVELS: Final = {"bad": 0, "warn": 1, "ok": 2}
 
 
@@ -96,14 +97,14 @@ def _of_parked(parked: ParkedCollection | None, scope: Scope) -> Iterator[Collec
 def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionState]:
     newest = _newest(found)
     starts = sorted({hours_of(date)[0] // _HOUR_NS for date in _dates(newest) if hours_of(date)[0] <= scope.now})
-    usual = _usual_gap(starts)
+    is_late = found.root.endswith(f"/{_LABELS}")
+    usual = max(_usual_gap(starts), _LABEL_HOURS - 1 if is_late else 1)
     scope = replace(scope, window=Window(since=scope.now - (usual + 1) * _HOUR_NS))
     one = seen(newest, scope)
     if not one.first:
         return
     first = next((date_of(blob.name) for blob in found.blobs if blob.size), one.first)
     one = replace(one, first=min([first, *found.compacted]))
-    is_late = found.root.endswith(f"/{_LABELS}")
     for finding in listed_findings([one], scope):
         command = next(iter(finding.run), scope.command("why", found.root))
         if finding.cause == "no_new_lines":

@@ -36,7 +36,8 @@ def test_a_collection_that_is_written_is_well(tmp_path: Path) -> None:
     ("counts", "collection", "state", "said"),
     [
         (dict.fromkeys(range(4, 30), 2), INPUTS, "bad", "3 h (expected one within 2 h)"),
-        (dict.fromkeys(range(4, 30), 2), "shop/blue/ground_truth", "warn", "3 h (expected one within 2 h)"),
+        (dict.fromkeys(range(4, 30), 2), "shop/blue/ground_truth", "ok", ""),  # labels come when somebody has them
+        (dict.fromkeys(range(30, 60), 2), "shop/blue/ground_truth", "warn", "29 h (expected one within 24 h)"),
         (dict.fromkeys(range(4, 100, 6), 2), INPUTS, "ok", ""),  # every six hours
         (dict.fromkeys(range(9, 100, 6), 2), INPUTS, "bad", "8 h (expected one within 7 h)"),
         # A month ago: it has probably ended.

@@ -27,8 +27,8 @@ def test_what_was_not_looked_at_yet_is_said_and_then_what_has_changed(
     watched.settle("table.collections")
     page = watched.page
     row = page.locator("table.collections tbody", has=page.get_by_role("link", name="shop/blue/model_inputs"))
-    expect(row.locator("[data-name=drift]")).to_have_text("not looked at yet")
-    expect(row.locator("[data-name=nulls]")).to_have_text("not looked at yet")
+    expect(row.locator("[data-name=drift]")).to_have_text("soon")
+    expect(row.locator("[data-name=nulls]")).to_have_text("soon")
     expect(row.locator("[data-name=nulls]")).to_have_text("income", timeout=SECONDS)
     expect(row.locator("[data-name=drift]")).to_contain_text("age ")
     title = row.locator("[data-name=drift]").get_attribute("title") or ""

@@ -45,7 +45,7 @@ def test_what_needs_eyes_comes_first(tmp_path: Path) -> None:
     hourly = dict.fromkeys(range(30), 1)
     write_hours(tmp_path, hourly, "shop/a/model_inputs")
     write_hours(tmp_path, dict.fromkeys(range(5, 30), 1), "shop/b/model_inputs")
-    write_hours(tmp_path, dict.fromkeys(range(5, 30), 1), "shop/c/ground_truth")
+    write_hours(tmp_path, dict.fromkeys(range(26, 40), 1), "shop/c/ground_truth")
     write_hours(tmp_path, hourly, "custom/folder/of/four")
     with studio_of(tmp_path) as studio:
         rows = home(studio).collections

@@ -5,7 +5,7 @@ import {Sparkline} from "../charts/sparkline.js";
 import {CopyButton} from "../components/copy_button.js";
 import {Empty, Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
-import {age, bytes, compact, count, duration, number, ownName, percent, time} from "../format.js";
+import {age, bytes, compact, count, duration, ownName, percent, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {requestId} from "../request_id.js";
 import {go, link, visit} from "../state.js";
@@ -35,7 +35,7 @@ function compared({day, null_alarm: nulls}) {
   return `${time(day.since)} to ${time(day.until)} UTC (${count(day.rows)} rows), compared with ${day.baseline} (${count(day.baseline_rows)} rows)`;
 }
 
-const NOT_YET = html`<span class="soft not-yet">not looked at yet</span>`;
+const NOT_YET = html`<span class="soft not-yet" title="Not looked at yet">soon</span>`;
 const NOTHING = html`<span class="soft">–</span>`;
 
 /** Columns that lost values; of labels, which come late, how many rows have one. */
@@ -52,7 +52,7 @@ function Drift({row: {null_alarm: nulls, drift, day}, parts, about}) {
   if (!drift) return NOTHING;
   // The window that was compared; a baseline that is a file is that of Studio itself.
   const query = {since: day.since, until: day.until, baseline: day.baseline === about.baseline ? null : day.baseline};
-  return html`<a class=${drift.psi >= DRIFTED ? "alarm-text" : ""} href=${link("feature", [...parts, drift.column], query)}><bdi>${ownName(drift.column)}</bdi> ${number(drift.psi)}</a>`;
+  return html`<a class=${drift.psi >= DRIFTED ? "alarm-text" : ""} href=${link("feature", [...parts, drift.column], query)}><bdi>${ownName(drift.column)}</bdi> ${drift.psi.toFixed(2)}</a>`;
 }
 
 function Row({row, isCursor, about}) {
