@@ -78,7 +78,7 @@ class _Numbers:
     """The numbers of a collection, and what they were made of."""
 
     folders: Sequence[Folder]
-    state: tuple[int, int, bool]
+    state: tuple[int, int, bool, float | None]
     hours: CollectionHours
 
 
@@ -275,10 +275,12 @@ class Catalog:
 
     def _hours(self, found: CollectionBlobs, *, is_whole: bool) -> CollectionHours:
         folders, now = self._folders_of(found), self.now_ns
-        state = (self._read.get(found.root, 0), now // _HOUR_NS, is_whole)
+        audited = self.ledgers.known()
+        line_bytes = None if audited is None else audited.line_bytes.get(found.root)
+        state = (self._read.get(found.root, 0), now // _HOUR_NS, is_whole, line_bytes)
         known = self._numbers.get(found.root)
         if known is None or known.folders is not folders or known.state != state:
-            line_bytes = self._samples.line_bytes(found.root)
+            line_bytes = line_bytes or self._samples.line_bytes(found.root)
             hours = collection_hours(found, folders, self.counts, now_ns=now, line_bytes=line_bytes, is_whole=is_whole)
             known = self._numbers[found.root] = _Numbers(folders, state, hours)
         return known.hours

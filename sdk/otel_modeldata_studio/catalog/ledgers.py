@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.auditing.audit import Selection, audit
@@ -78,11 +79,13 @@ class Ledger:
         is_audited: whether every line was looked at.
         findings: what is wrong, in the sentences of `otel-modeldata audit --running`; of lines with the place of the
             first one.
+        line_bytes: how many bytes an event has on average, by collection, where all of its lines were looked at.
     """
 
     lines: tuple[LedgerLine, ...] = ()
     is_audited: bool = True
     findings: tuple[str, ...] = ()
+    line_bytes: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, root: str) -> tuple[int, int] | None:
         """The missing events and the duplicates of a collection; None if no event of it has a number."""
@@ -136,7 +139,7 @@ class Ledgers:
             made = self._made.get(name)
             if made is None or (made.sizes != signature and time.monotonic() >= made.next):
                 started = time.monotonic()
-                ledger = _ledger(self._audit(name))
+                ledger = _ledger(self._audit(name), chosen)
                 ended = time.monotonic()
                 made = self._made[name] = _Made(ledger, signature, ended + (ended - started) * _SHARE)
             return made.ledger
@@ -199,10 +202,22 @@ def _is_parquet(name: str) -> bool:
     return name.endswith(".parquet")
 
 
-def _ledger(found: Audit) -> Ledger:
+def _ledger(found: Audit, collections: Mapping[str, CollectionBlobs]) -> Ledger:
     # Producers run while somebody looks: that no final report is there yet is no finding.
     sentences = [f"{one.sentence}{_place(found, one.kind)}" for one in findings(replace(found, running=True))]
-    return Ledger(lines=_ordered(_line(one) for one in found.reconciliations), findings=_shown(sentences))
+    lines = [_line(one) for one in found.reconciliations]
+    return Ledger(lines=_ordered(lines), findings=_shown(sentences), line_bytes=_line_bytes(lines, collections))
+
+
+def _line_bytes(lines: Iterable[LedgerLine], collections: Mapping[str, CollectionBlobs]) -> dict[str, float]:
+    counts: Counter[str] = Counter()
+    for one in lines:
+        counts[one.root] += one.stored
+    return {
+        root: sum(blob.size for blob in one.blobs) / counts[root]
+        for root, one in collections.items()
+        if counts[root] and not one.compacted
+    }
 
 
 def _place(found: Audit, kind: str) -> str:

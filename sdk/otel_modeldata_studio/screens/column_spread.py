@@ -14,6 +14,7 @@ from otel_modeldata_reader.reporting.measures.distances import population_stabil
 from otel_modeldata_reader.reporting.profiles.table_profile import are_free_texts
 
 from ..profiles.facet import Facet, bins_of, edges_for, facet_of
+from ..profiles.last_day import LEAST_ROWS
 from ..queries.joined_rows import joined_rows
 from ..queries.spreads import binned, categories_over_time, category_counts, number_of, quantiles
 from ..tables.slices import even_slices
@@ -192,7 +193,7 @@ def _of_numbers(
         level: [None if at not in found else float(found[at][place]) for at in range(steps.count)]
         for place, level in enumerate(_LEVELS)
     }
-    psi = [] if facet.psi is None else [_stability(bins.baseline, one) for one in fixed]
+    psi = [] if facet.psi is None else [_stability_of_step(bins.baseline, one) for one in fixed]
     return Spread(
         facet=facet,
         quantiles=Quantiles(**bands),
@@ -270,12 +271,17 @@ def _category_psi(baseline: Mapping[str, int], timed: Mapping[str, Any], totals:
     for at in range(len(totals)):
         counts = np.array([*(timed[name][at] for name in names), 0])
         counts[-1] = totals[at] - counts.sum()
-        found.append(_stability(known, counts))
+        found.append(_stability_of_step(known, counts))
     return found
 
 
 def _stability(baseline: Any, counts: Any) -> float | None:
     return population_stability(baseline, counts) if baseline is not None and counts.sum() else None
+
+
+def _stability_of_step(baseline: Any, counts: Any) -> float | None:
+    """None of few rows: by chance alone they differ much from any baseline."""
+    return _stability(baseline, counts) if counts.sum() >= LEAST_ROWS else None
 
 
 def _rates(part: Any, whole: Any) -> list[float | None]:

@@ -14,6 +14,7 @@ from otel_modeldata_reader.window import Window, window_of
 from otel_modeldata_receiver.storage.store import StoredObject
 
 from ..queries.lookups import moment_of_place, moments_of_id
+from ..tables.slices import EDGE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +31,15 @@ _MOST_BYTES: Final = 1 << 30
 """Of lines that are searched for an id whose time is not known, the newest first: some seconds."""
 _MOST_LABEL_BYTES: Final = 256 << 20
 """Of labels that came later than the request."""
+_INPUTS: Final = "model_inputs"
+_OUTPUTS: Final = "model_outputs"
 _LABELS: Final = "ground_truth"
 _LISTING_SECONDS: Final = 8.0
 """How long an id waits for the first listing of everything, where it is not among the newest folders."""
 _OPENING_SECONDS: Final = 5.0
 """How long an id waits until the Parquet files are opened that were not before: each is checked once."""
 _NEAR_NS: Final = 600 * 1_000_000_000
-"""The events of a request are within ten minutes."""
+"""The events of a request are within ten minutes, but for outputs of a batch."""
 _INDEX: Final = "_index"
 
 
@@ -66,14 +69,15 @@ def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlob
     moment, unread = (window_of(at, None).since, 0) if at else _moment_of(studio, wanted, collections)
     store = studio.store.objects
     if moment is not None:
-        near = Window(since=moment - _NEAR_NS, until=moment + _NEAR_NS)
-        later = Window(since=near.since)
-        objects = [*_objects(studio, collections, near), *_later_labels(collections, moment + _NEAR_NS)]
         try:
-            return find_id(store, list(dict.fromkeys(objects)), wanted, later, write=False, near=near)
+            found = _found_near(studio, wanted, collections, moment, _NEAR_NS)
+            if _lacks_outputs(found, collections):  # they come up to an hour later
+                found = _found_near(studio, wanted, collections, moment, EDGE_NS)
         except UnknownNameError:
             if not at:
                 raise
+        else:
+            return found
     window, is_whole = _newest(collections)
     is_whole = is_whole and not any(one.compacted for one in collections.values())
     try:
@@ -93,6 +97,22 @@ def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlob
         ) from None
 
 
+def _found_near(
+    studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs], moment: int, after: int
+) -> FoundId:
+    near = Window(since=moment - _NEAR_NS, until=moment + after + 1)
+    objects = [*_objects(studio, collections, near), *_later_labels(collections, moment + after)]
+    later = Window(since=near.since)
+    return find_id(studio.store.objects, list(dict.fromkeys(objects)), wanted, later, write=False, near=near)
+
+
+def _lacks_outputs(found: FoundId, collections: Mapping[str, CollectionBlobs]) -> bool:
+    """Whether inputs were found without outputs, which their deployment has."""
+    names = {one.collection for one in found.events}
+    deployments = {root.rpartition("/")[0] for root in names if root.rpartition("/")[2] == _INPUTS}
+    return any(f"{one}/{_OUTPUTS}" in collections and f"{one}/{_OUTPUTS}" not in names for one in deployments)
+
+
 def _collections(studio: Studio, deployment: str | None) -> Mapping[str, CollectionBlobs]:
     if deployment:
         studio.tables.roots(deployment)  # raises for a name that there is not
@@ -108,7 +128,7 @@ def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, Collection
     pieces: list[Piece] = []
     unread, end = 0, time.monotonic() + _OPENING_SECONDS
     for root, one in sorted(collections.items()):
-        if root.rpartition("/")[2] in {"model_inputs", "model_outputs"} and one.compacted:
+        if root.rpartition("/")[2] in {_INPUTS, _OUTPUTS} and one.compacted:
             hours = [hours_of(date) for date in one.compacted]
             window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
             read = studio.tables.pieces(root, window, end=end)

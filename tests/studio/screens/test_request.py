@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from collected_store import collecting
+from shop_store import served_as
 
 import otel_modeldata_reader as reader
+from otel_modeldata import Collector
+from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader import ReaderError, UnknownNameError
 from otel_modeldata_studio.screens.request import Body, RequestAnswer, RequestRow, request
 from otel_modeldata_studio.studio import Studio
@@ -284,3 +289,23 @@ def test_what_was_not_searched_yet_is_no_answer(
         with pytest.raises(UnknownNameError, match=r"bytes are not searched yet: ask again in a moment"):
             request(opened, id="blue-00001")
         opened.close()
+
+
+@pytest.mark.parametrize("is_compact", [False, True])
+def test_an_output_that_came_an_hour_later_is_there(tmp_path: Path, *, is_compact: bool) -> None:
+    with served_as("shop/batch"), collecting(tmp_path) as flush:
+        inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+        for number, late in enumerate((5, 3_000, 3_590)):
+            at = int(datetime(2026, 11, 22, 8, 50, tzinfo=UTC).timestamp()) + 4_000 * number
+            inputs.collect(pd.DataFrame({"x": [1.5]}), BasicCorrelationContext(id=f"batch-{number}", timestamp=at))
+            later = BasicCorrelationContext(id=f"batch-{number}", timestamp=at + late)
+            outputs.collect(pd.DataFrame({"y": [0.25 * number]}), later)
+        flush()
+    with reader.open(tmp_path) as store:
+        if is_compact:
+            store.compact(older=0)
+        studio = Studio(store)
+        for number in range(3):
+            found = request(studio, id=f"batch-{number}")
+            assert values(found) == {"inputs.x": 1.5, "outputs.y": 0.25 * number}
+        studio.close()

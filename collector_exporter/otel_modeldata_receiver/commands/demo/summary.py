@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..printable import printable
@@ -13,7 +15,6 @@ from .flights import DAY, EVENING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from .verification import Verification
 
@@ -33,6 +34,8 @@ _DIFF: Final = """\
 +    outputs.collect(result, context)
      return result.to_dict("records")[0]"""
 
+_ALIAS: Final = """alias otel-modeldata="uvx --from 'otel-modeldata[demo]' otel-modeldata\""""
+
 
 def show(result: Verification, store: str, deployment: str, reports: Path | None) -> None:
     """Print the summary on stdout.
@@ -49,6 +52,8 @@ def show(result: Verification, store: str, deployment: str, reports: Path | None
     for line in _DIFF.splitlines():
         write(f"  {line}", style="green" if line.startswith("+") else "dim")
     write("\nto copy:\n", style="bold")
+    if _is_borrowed(sys.prefix):
+        write(f"  {_ALIAS}")
     shown = printable(store)
     name = deployment.partition("/")[2]
     of_store = () if shown == DEFAULT_STORE and STORE_VARIABLE not in os.environ else ("--store", shown)
@@ -90,6 +95,11 @@ def command_lines(words: Sequence[str], width: int = WIDTH - 2) -> list[str]:
             lines[-1] += " \\"
             lines.append(f"    {part}")
     return lines
+
+
+def _is_borrowed(prefix: str) -> bool:
+    """Whether the environment is one that `uvx` made for this run, whose commands are on no PATH afterwards."""
+    return any(part.startswith("archive-v") for part in Path(prefix).parts)
 
 
 def tell_studio(url: str, deployment: str) -> None:

@@ -48,7 +48,8 @@ export default function Performance({location, about}) {
 
 /** What is measured is only of rows with a label, so their share comes first. */
 function Coverage({figures}) {
-  const [labeled, all] = figures.labels ?? [0, figures.traffic?.rows ?? 0];
+  if (!figures.labels) return html`<section class="coverage"><h2>Labels</h2><p>No row of this window has a label.</p></section>`;
+  const [labeled, all] = figures.labels;
   const share = all > 0 ? labeled / all : 0;
   return html`
     <section class="coverage" aria-labelledby="coverage">
