@@ -223,9 +223,7 @@ class _Look:
         started = time.monotonic()
         figures = column_figures(column.own, day, before)
         for one in column_findings(self.side.root, figures, _EVERY):
-            # Times go on: those of a later window are always others.
-            is_said = one.measure == "psi" and figures.kind != "time"
-            if is_said or (one.measure == "nulls" and not _is_chance(figures)):
+            if one.measure == "psi" or (one.measure == "nulls" and not _is_chance(figures)):
                 yield one.measure, one.value
         self.pause(time.monotonic() - started)
 

@@ -112,7 +112,7 @@ def _of_collection(collection: CollectionFigures, thresholds: Thresholds) -> Ite
 
 
 def column_findings(collection: str, column: ColumnFigures, thresholds: Thresholds) -> Iterator[Finding]:
-    """What needs eyes in one column.
+    """What needs eyes in one column. Drift of times is none: later ones are always others.
 
     Args:
         collection: of the store.
@@ -127,7 +127,7 @@ def column_findings(collection: str, column: ColumnFigures, thresholds: Threshol
 
     if column.type_change is not None and thresholds.type_changes is not None:
         yield finding("type_changes", f"has {column.type_change}", 1.0, thresholds.type_changes)
-    if column.drift is not None and not _by_chance(column.drift):
+    if column.drift is not None and column.kind != "time" and not _by_chance(column.drift):
         for measure, name in _DISTANCES.items():
             value, threshold = getattr(column.drift, measure), getattr(thresholds, measure)
             if value is not None and threshold is not None and value >= threshold:
