@@ -1,4 +1,5 @@
 // Filters of rows: values in the URL as JSON, changed by clicks, and said in words.
+import {filterOf} from "./charts/bins.js";
 import {count, number, ownName, time} from "./format.js";
 import {listIn} from "./state.js";
 
@@ -15,9 +16,8 @@ export const without = (filters, column) => filters.filter((one) => one.column !
 
 /** With a range of bins of a column; the same range once more takes it away. */
 export function withRange(filters, column, bins, first, last) {
-  const low = bins[first].low;
-  const high = bins[last].high;
-  const filter = {column, op: "between", low, high, ...(last === bins.length - 1 ? {closed: true} : {})};
+  const filter = filterOf(column, bins, first, last);
+  const {low, high} = filter;
   const isSame = filters.some((one) => one.column === column && one.op === "between" && one.low === low && one.high === high);
   return isSame ? without(filters, column) : [...without(filters, column), filter];
 }

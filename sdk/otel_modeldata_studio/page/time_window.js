@@ -22,6 +22,16 @@ export function moment(text, now = Date.now()) {
   return now - Number(match[1]) * {s: 1000, m: 60_000, h: 3_600_000, d: DAY_MILLISECONDS, w: 7 * DAY_MILLISECONDS}[match[2]];
 }
 
+/** The end of a baseline that reaches into a window, if more of the window comes after it; else null. */
+export function afterBaseline({since, until}, baseline) {
+  const ends = (baseline ?? "").split("..");
+  if (ends.length !== 2) return null; // a file
+  const [first, last] = ends.map((end) => moment(end));
+  const from = since ? moment(since) : -Infinity;
+  const to = until ? moment(until) : Infinity;
+  return first < to && last > from && last < to ? ends[1] : null;
+}
+
 /** The window of the same length before, as the server takes a baseline; null where the window has no beginning. */
 export function windowBefore({since, until}) {
   const from = moment(since);

@@ -8,6 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 from nasty_store import NAMES
@@ -57,6 +58,10 @@ def test_the_figures_are_those_of_the_rows(shop_studio: StudioProcess, shop_stor
     assert float(found["drift (PSI)"]) > 0.2
 
 
+ENDS = (("low", -1), ("high", 1))
+"""A bar at an end that holds everything beyond it has no limit there."""
+
+
 def test_each_bar_leads_to_as_many_rows_as_it_says(
     shop_studio: StudioProcess, shop_store: Shop, open_page: OpenPage
 ) -> None:
@@ -68,8 +73,9 @@ def test_each_bar_leads_to_as_many_rows_as_it_says(
         (count,) = re.findall(r": ([\d,]+) rows?,", bar.get_attribute("aria-label") or "")
         said = int(count.replace(",", ""))
         wanted = filter_of(bar.get_attribute("href") or "")
-        below = ages <= wanted["high"] if wanted.get("closed") else ages < wanted["high"]
-        assert int(((ages >= wanted["low"]) & below).sum()) == said
+        low, high = (wanted[name] if wanted[name] is not None else limit * np.inf for name, limit in ENDS)
+        below = ages <= high if wanted.get("closed") else ages < high
+        assert int(((ages >= low) & below).sum()) == said
         total += said
     assert total == len(ages)
     bars.nth(bars.count() // 2).press("Enter")
@@ -99,8 +105,9 @@ def test_another_deployment_is_laid_over_it(shop_studio: StudioProcess, shop_sto
     watched.page.get_by_role("checkbox", name="shop/green").check()
     watched.settle(".key .of-other-1")
     assert watched.page.locator(".distribution").count() == 2
-    assert watched.page.locator("path.line.other-1").count() == 3
-    assert watched.page.locator(".bands path.line").count() == before + 3
+    # The median and the null rate; its hours have too few rows for a drift.
+    assert watched.page.locator("path.line.other-1").count() == 2
+    assert watched.page.locator(".bands path.line").count() == before + 2
     assert "shop%2Fgreen" in watched.page.url
     watched.page.get_by_role("checkbox", name="shop/green").uncheck()
     expect(watched.page.locator("path.line.other-1")).to_have_count(0)

@@ -175,3 +175,50 @@ def test_a_bin_says_its_exact_range(call: Callable[..., Any]) -> None:
         "2.5 to 16,440: 1 row, 33 %, baseline 33 %",
     ]
     assert call("charts/bins.js", "rangeText", found, 1, 2) == "-9 to 16,440"
+
+
+def bins_of(*edges: float) -> list[dict[str, float]]:
+    return [{"low": low, "high": high, "count": 1} for low, high in pairwise(edges)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "limits"),
+    [
+        (0, 0, {"op": "between", "low": None, "high": 10}),
+        (1, 2, {"op": "between", "low": 10, "high": 30}),
+        (1, 5, {"op": "between", "low": 10, "high": None}),
+        (0, 5, {"op": "not_null"}),
+    ],
+)
+def test_a_bin_that_holds_everything_beyond_it_has_no_limit_there(
+    first: int, last: int, limits: dict[str, Any], call: Callable[..., Any]
+) -> None:
+    bins = bins_of(-500, 10, 20, 30, 40, 50, 9_000)
+    assert call("charts/bins.js", "filterOf", "inputs.x", bins, first, last) == {"column": "inputs.x"} | limits
+
+
+def test_the_last_bin_of_equal_ones_has_its_end(call: Callable[..., Any]) -> None:
+    found = call("charts/bins.js", "filterOf", "inputs.x", bins_of(0, 10, 20, 30), 2, 2)
+    assert found == {"column": "inputs.x", "op": "between", "low": 20, "high": 30, "closed": True}
+
+
+DAY = {"since": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("window", "baseline", "after"),
+    [
+        (DAY, "2026-11-21T00:00:00Z..2026-11-22T08:00:00Z", "2026-11-22T08:00:00Z"),
+        (DAY, "2026-11-21T00:00:00Z..2026-11-22T00:00:00Z", None),
+        (DAY, "2026-11-22T00:00:00Z..2026-11-23T00:00:00Z", None),  # nothing comes after it
+        ({"since": "-24h", "until": None}, "-24h..-8h", "-8h"),
+        ({"since": "-8h", "until": None}, "-24h..-8h", None),
+        ({"since": None, "until": None}, "-24h..-8h", "-8h"),
+        (DAY, "../train..2.parquet", None),
+        (DAY, None, None),
+    ],
+)
+def test_a_baseline_that_reaches_into_the_window_is_known(
+    window: dict[str, str | None], baseline: str | None, after: str | None, call: Callable[..., Any]
+) -> None:
+    assert call("time_window.js", "afterBaseline", window, baseline) == after

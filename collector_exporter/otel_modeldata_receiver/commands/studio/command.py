@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from otel_modeldata_studio.studio import Studio
 
 _EXTRA: Final = "studio"
+_MINUTE_NS: Final = 60 * 1_000_000_000
 _DESCRIPTION: Final = """\
 Show the data of a store in the browser: which collections need eyes, rows over
 time with a histogram of each column, one request with everything about it, a
@@ -158,10 +160,16 @@ def _check_baseline(given: str | None) -> None:
             FileBaseline,
             baseline_of,
         )
+        from otel_modeldata_reader.window import window_of  # noqa: PLC0415
 
         baseline = baseline_of(given)
         if isinstance(baseline, FileBaseline):
             baseline.unknown_columns(set())
+        elif window_of(baseline.since, baseline.until).bounds[1] > time.time_ns() - _MINUTE_NS:
+            raise ConfigError(
+                f"expected a baseline that ends before now, got {given!r}: what is compared comes after it, as with "
+                "-14d..-7d"
+            )
 
 
 def _address_of(address: Address, port: int) -> str:

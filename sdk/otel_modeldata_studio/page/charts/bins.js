@@ -37,6 +37,15 @@ function textIn(bins) {
   };
 }
 
+/** A filter of a range of bins. One at an end that holds everything beyond it has no limit there, as its text says. */
+export function filterOf(column, bins, first, last = first) {
+  const end = bins.length - 1;
+  const low = first === 0 && isWide(bins, bins[0]) ? null : bins[first].low;
+  const high = last === end && isWide(bins, bins[end]) ? null : bins[last].high;
+  if (low === null && high === null) return {column, op: "not_null"};
+  return {column, op: "between", low, high, ...(last === end && high !== null ? {closed: true} : {})};
+}
+
 /** A range of bins in words, exactly: "211 to 16,440". */
 export function rangeText(bins, first, last = first) {
   return `${exact(bins[first].low)} to ${exact(bins[last].high)}`;

@@ -3,7 +3,7 @@
 import {html} from "../html.js";
 import {count, different, percent} from "../format.js";
 import {Text} from "../components/value.js";
-import {Ticks, binText} from "./bins.js";
+import {Ticks, binText, filterOf} from "./bins.js";
 
 const WIDE = 1000;
 const MOST_VALUES = 30;
@@ -52,11 +52,7 @@ function Bins({facet, hrefOf, height}) {
           if (!hrefOf || bin.count === 0) {
             return html`<g>${bar}</g>`;
           }
-          const filter = {column, op: "between", low: bin.low, high: bin.high};
-          if (at === bins.length - 1) {
-            filter.closed = true;
-          }
-          return html`<a class="bin" href=${hrefOf(filter)} aria-label="rows of ${named}">${bar}</a>`;
+          return html`<a class="bin" href=${hrefOf(filterOf(column, bins, at))} aria-label="rows of ${named}">${bar}</a>`;
         })}
       </svg>
       <figcaption><${Ticks} bins=${bins} steps=${STEPS} /></figcaption>

@@ -3,6 +3,7 @@ import {html, useEffect, useMemo, useRef, useState} from "../html.js";
 import {ask, useAnswer} from "../api.js";
 import {Facet, FACET_HEIGHT} from "./facet.js";
 import {Failure} from "./message.js";
+import {go} from "../state.js";
 import {useVisible} from "./visible.js";
 
 const BATCH = 20;
@@ -31,9 +32,9 @@ function useRest(parameters, wanted, version) {
 
 /**
  * `columns` of the deployment; `parameters` of the facets (deployment, since, until, f, baseline); `change` takes the
- * new filters; `edit` opens the form for one column.
+ * new filters; `edit` opens the form for one column; `after` is the end of a baseline that reaches into the window.
  */
-export function FacetRail({columns, parameters, filters, change, edit, endpoint, search, version}) {
+export function FacetRail({columns, parameters, filters, change, edit, endpoint, search, version, after: end}) {
   const [find, setFind] = useState("");
   const {answer, error, isOld, again} = useAnswer("facets", parameters, {version});
   const facets = useMemo(() => new Map((answer?.facets ?? []).map((facet) => [facet.column, facet])), [answer]);
@@ -54,6 +55,7 @@ export function FacetRail({columns, parameters, filters, change, edit, endpoint,
     <div class="rail-head">
       <input ref=${search} type="search" placeholder=${`Find in ${names.length} columns (/)`} aria-label="Find a column" value=${find} onInput=${(event) => setFind(event.target.value)} />
       <div class="key"><span><i></i>window</span>${hasBaseline && html`<span><i class="of-baseline"></i>baseline</span><span class="end">PSI</span>`}</div>
+      ${end && hasBaseline && html`<p class="soft small">The baseline is in this window, which hides a drift. <button type="button" class="plain" onClick=${() => go({since: end, until: null})}>Only what came after it</button></p>`}
       ${sampled && html`<p class="soft small">of ${(sampled.sample * 100).toPrecision(2)} % of the rows; a feature's page has all</p>`}
       ${error && html`<${Failure} error=${error} again=${again} />`}
     </div>

@@ -1,5 +1,5 @@
 // Rows over time, a histogram of each column, the rows themselves, and one row beside them. All of it is in the URL.
-import {html, useCallback, useMemo, useRef, useState} from "../html.js";
+import {html, useCallback, useEffect, useMemo, useRef, useState} from "../html.js";
 import {useAnswer, useGrowth} from "../api.js";
 import {Volume} from "../charts/volume.js";
 import {ChooseDeployment, deploymentIn} from "../components/choose_deployment.js";
@@ -18,24 +18,27 @@ import {bytes, count, iso} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, here, href, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
-import {windowOf} from "../time_window.js";
+import {afterBaseline, windowOf} from "../time_window.js";
 
 const SLOW_MILLISECONDS = 5000;
 const BUCKETS = 120;
 
-/** Two counts that grow with the store: rows at once, charts every few seconds at most. */
+/** Two counts that grow with the store: rows at once, charts every few seconds at most, and once more after the last rows. */
 function useVersions(isLive, deployment, isPaused) {
-  const [versions, setVersions] = useState({rows: 0, charts: 0, at: 0, isWaiting: false});
+  const [versions, setVersions] = useState({rows: 0, charts: 0, isWaiting: false});
   const paused = useRef(isPaused);
+  const charts = useRef({at: -Infinity, timer: null});
+  useEffect(() => () => clearTimeout(charts.current.timer), []);
+  const draw = () => {
+    charts.current = {at: performance.now(), timer: null};
+    setVersions((before) => ({...before, charts: before.charts + 1}));
+  };
   const isConnected = useGrowth(isLive, ({collections}) => {
     if (!collections.some((name) => name.startsWith(`${deployment}/`))) return;
-    const now = performance.now();
-    setVersions((before) => ({
-      rows: paused.current() ? before.rows : before.rows + 1,
-      charts: now - before.at > SLOW_MILLISECONDS ? before.charts + 1 : before.charts,
-      at: now - before.at > SLOW_MILLISECONDS ? now : before.at,
-      isWaiting: paused.current(),
-    }));
+    setVersions((before) => ({...before, rows: paused.current() ? before.rows : before.rows + 1, isWaiting: paused.current()}));
+    const wait = charts.current.at + SLOW_MILLISECONDS - performance.now();
+    if (wait <= 0) draw();
+    else charts.current.timer ??= setTimeout(draw, wait);
   });
   const resume = useCallback(() => setVersions((before) => ({...before, rows: before.rows + 1, isWaiting: false})), []);
   return {...versions, isConnected, resume};
@@ -97,7 +100,7 @@ function Explored({deployment, location, about, columns}) {
       <div class=${`rail${isRailOpen ? " is-open" : ""}`}>
         <button type="button" class="only-phone" onClick=${() => setRailOpen(false)}>Back to the rows</button>
         <${FacetRail} columns=${columns.columns} parameters=${{...asked, baseline: query.baseline}} filters=${filters} change=${change} edit=${(column) => setDialog(column)}
-          endpoint=${location.parts.slice(0, 2)} search=${search} version=${live.charts} />
+          endpoint=${location.parts.slice(0, 2)} search=${search} version=${live.charts} after=${afterBaseline(window_, query.baseline ?? about.baseline)} />
       </div>
       <div class="table">
         ${isLive && live.isWaiting && html`<button type="button" class="new-rows" onClick=${toTop}>New rows: go to the top</button>`}

@@ -134,7 +134,7 @@ function OverTime({answer, deployment}) {
           <h2 id="drift">Drift (PSI)</h2>
           <${Bands} times=${times} text=${number} label="population stability index" fromZero=${true}
             limits=${[{value: DRIFT, name: "limit"}]} lines=${all(psi, deployment, "psi")} />
-          <p class="soft">The red line is ${DRIFT}: more is a drift.</p>
+          <p class="soft">The red line is ${DRIFT}: more is a drift. Steps of fewer than 30 rows have none.</p>
         </section>`}
     </div>`;
 }

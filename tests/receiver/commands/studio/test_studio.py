@@ -255,3 +255,12 @@ def test_a_duckdb_that_is_too_old_is_an_error_before_it_listens(
     code, out, err = studio(capsys, store)
     assert (code, out) == (2, "")
     assert err == "otel-modeldata: expected DuckDB 2.0 or later, got 1.5.6: pip install --upgrade duckdb\n"
+
+
+@pytest.mark.parametrize("baseline", ["-48h..", "-12h..-0h", "2026-01-01..2226-01-01"])
+def test_a_baseline_that_reaches_to_now_is_an_error_before_it_listens(
+    baseline: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = studio(capsys, store, f"--baseline={baseline}")
+    assert (code, out) == (2, "")
+    assert f"expected a baseline that ends before now, got '{baseline}'" in " ".join(err.split())
