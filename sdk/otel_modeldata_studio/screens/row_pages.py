@@ -11,6 +11,7 @@ import msgspec
 from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.window import Window
 
+from ..profiles.page_parts import parts_of_page
 from ..queries.cells import cell_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
@@ -25,7 +26,6 @@ from ..tables.piece import Slice
 from ..tables.row_cuts import cut_slices, first_rows
 from ..tables.slices import CLOCK_NS, EDGE_NS, slices_near, spans_of_times
 from .explored import explored
-from .page_parts import parts_of_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

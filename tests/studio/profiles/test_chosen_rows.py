@@ -18,10 +18,11 @@ from shop_store import served_as
 from otel_modeldata import Collector
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader.window import Window
+from otel_modeldata_studio.profiles import page_parts
 from otel_modeldata_studio.profiles.chosen_rows import ChosenRows
 from otel_modeldata_studio.queries.filters import parse_filters
 from otel_modeldata_studio.queries.lookups import moment_of_place
-from otel_modeldata_studio.screens import explore, page_parts
+from otel_modeldata_studio.screens import explore
 from otel_modeldata_studio.screens.explored import explored
 from otel_modeldata_studio.screens.request import request
 
