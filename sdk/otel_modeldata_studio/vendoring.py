@@ -194,7 +194,7 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException:  # only to remove the draft; it is raised again
         Path(name).unlink(missing_ok=True)
         raise
 

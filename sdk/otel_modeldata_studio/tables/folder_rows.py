@@ -114,7 +114,7 @@ class FolderRows:
         """
         try:
             self._read(found, blobs, compacted, may_go_on)
-        except BaseException:
+        except BaseException:  # only to forget what was half read; it is raised again
             self.discard()
             raise
 

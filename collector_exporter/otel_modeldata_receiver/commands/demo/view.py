@@ -54,7 +54,7 @@ def progress_view(*, is_quiet: bool) -> Iterator[Callable[[Progress], None]]:
         with Live(console=console, get_renderable=live_view.rendered, refresh_per_second=_PER_SECOND) as live:
             try:
                 yield live_view.show
-            except BaseException:
+            except BaseException:  # only to take the spinner away; it is raised again
                 live_view.stop()
                 raise
             finally:
