@@ -21,6 +21,7 @@ from . import semconv
 from ._baggage import quick_getter
 from ._delivery import process as _process
 from ._delivery.native_threads import start_thread
+from ._delivery.pending import merge_key
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
@@ -37,13 +38,11 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.trace import Span, SpanContext
 
-    from ._delivery.pending import OnError
+    from ._delivery.pending import MergeKey, OnError
     from ._encoding.log_record import PayloadBody
     from ._settings.settings import Settings
     from .config import CollectorConfig
     from .context import CorrelationContext
-
-    JoinKey = tuple[str, str, int | None, int | None]
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class FrameEmitter(ABC):
         record = Record(
             self._name,
             self._fixed,
-            time.time_ns() if chosen_ns is None else chosen_ns,
+            context.made_ns if is_new else time.time_ns() if chosen_ns is None else chosen_ns,  # type: ignore[attr-defined]
             self._attributes(correlation_id, headers) if headers else {_CORRELATION_ID: correlation_id},
             span_context,
             rows,
@@ -106,9 +105,12 @@ class FrameEmitter(ABC):
         is_recording = span is not None and span.is_recording()
         if is_recording:
             record.event_id = new_uuid()
-        key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
-        deployment = self._put(record, key)
+        if span_context is None and chosen_ns is None:
+            deployment = self._put(record, f"{self._name}/{correlation_id}")  # as `merge_key`, without a call
+        else:
+            trace_id = None if span_context is None else span_context.trace_id
+            deployment = self._put(record, merge_key(self._name, correlation_id, trace_id, chosen_ns))
         if is_new:
             context.collected_rows = record.first_row, count  # type: ignore[attr-defined]  # it is a basic one
         else:
@@ -118,7 +120,7 @@ class FrameEmitter(ABC):
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
 
     @abstractmethod
-    def _put(self, record: Record, key: JoinKey) -> str:
+    def _put(self, record: Record, key: MergeKey) -> str:
         """Emit a record; frames of the same key may join it.
 
         Returns:
@@ -169,7 +171,7 @@ class Emitter(FrameEmitter):
         self._settings = settings
         self._on_error = on_error
 
-    def _put(self, record: Record, key: JoinKey) -> str:
+    def _put(self, record: Record, key: MergeKey) -> str:
         process = _process.current or this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
         return process.deployment
@@ -219,7 +221,7 @@ class LoggerEmitter(FrameEmitter):
         super().__init__(name, config, rate, model_version, rename_columns=rename_columns)
         self._logger = OtelLogger(provider, fixed_attributes(name, rate, model_version), config)
 
-    def _put(self, record: Record, key: JoinKey) -> str:  # noqa: ARG002 - frames never join
+    def _put(self, record: Record, key: MergeKey) -> str:  # noqa: ARG002 - frames never join
         emit = self._logger.prepare(record)
         if interrupts_otel():
             start_thread(self._emit_later, emit)

@@ -19,7 +19,7 @@ from . import _baggage, _forking, semconv
 from .exceptions import ContextError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
     "BasicCorrelationContext",
@@ -32,6 +32,20 @@ __all__ = [
 
 REQUEST_ID_HEADER = "x-request-id"
 """The header of a context that becomes `xrequestid` of the line."""
+
+
+class _MadeOnFirstUse:
+    """An attribute that is made when it is read: most contexts are made by `collect`, and have only their id read."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object | None, _: type) -> Any:
+        return self if instance is None else vars(instance).setdefault(self._name, self._make(instance))
 
 
 _FEW, _MANY = 16, 256
@@ -114,12 +128,23 @@ class BasicCorrelationContext(CorrelationContext):
                 self.id = _new_correlation_id()
         else:
             self.id = str(id)
-        self.headers = dict(headers) if headers else {}
+        if headers:
+            self.headers = dict(headers)
         if timestamp is None:
-            self.timestamp = int(time.time())
+            self.made_ns = time.time_ns()
         else:
             self.timestamp = timestamp
             self.has_own_timestamp = True
+
+    @_MadeOnFirstUse
+    def headers(self) -> dict[str, str]:
+        """The headers, as given."""
+        return {}
+
+    @_MadeOnFirstUse
+    def timestamp(self) -> int:
+        """Whole seconds since 1970."""
+        return self.made_ns // 1_000_000_000
 
     @property
     def row_ids(self) -> list[str]:

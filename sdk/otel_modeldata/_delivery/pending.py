@@ -85,8 +85,23 @@ class EncodedRecord:
         return (self.encode(),)
 
 
-MergeKey = tuple[str, str, int | None, int | None]
-"""Collection, correlation id, trace id (if any) and chosen event time: frames with equal keys may share an event."""
+MergeKey = str | tuple[str, int, int]
+"""What `merge_key` returns: frames with equal keys may share an event."""
+
+
+def merge_key(collection: str, correlation_id: str, trace_id: int | None, chosen_ns: int | None) -> MergeKey:
+    """The key of a frame: a text in the usual case, because the hash of a tuple takes several times as long.
+
+    Args:
+        collection: a name, which has no slash.
+        correlation_id: of the frame.
+        trace_id: of its span, if there is one.
+        chosen_ns: the event time that the caller chose, if any.
+    """
+    key = f"{collection}/{correlation_id}"
+    return (
+        key if trace_id is None and chosen_ns is None else (key, trace_id or 0, -1 if chosen_ns is None else chosen_ns)
+    )
 
 
 class JoinedFrame(NamedTuple):

@@ -31,6 +31,7 @@ from .column_names import ArrowLabels, kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
 from .held_memory import labels_bytes
+from .kept import CHECKED_BYTES
 from .number_range import check_integers
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
@@ -89,13 +90,25 @@ class Rows:
         is_text: always true, because JSON is UTF-8.
     """
 
-    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "_types", "count", "memory", "nbytes")
+    __slots__ = (
+        "_column_names",
+        "_is_checked",
+        "_labels",
+        "_later",
+        "_source",
+        "_text",
+        "_types",
+        "count",
+        "memory",
+        "nbytes",
+    )
 
     is_text = True
 
     def __init__(self, frame: pd.DataFrame, column_names: ColumnNameCache) -> None:
         self._column_names = column_names
         self._later: list[Rows] | None = None
+        self._is_checked = False
         self._text: bytes | bytearray = b""
         self._types = ""
         self._source = snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
@@ -131,11 +144,21 @@ class Rows:
         """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""
         if nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
             return False
-        return not (self.is_unchecked() or later.is_unchecked())
+        return self._is_surely_sent() and later._is_surely_sent()
 
-    def is_unchecked(self) -> bool:
-        """Whether the rows may be refused later, which must not affect others."""
-        return self._source is not None and self._source.is_unchecked()
+    def _is_surely_sent(self) -> bool:
+        """Whether the rows are not refused later, which would affect those that they join; checks text if need be."""
+        source = self._source
+        if self._is_checked or source is None or not source.is_unchecked():
+            return True
+        if self.nbytes > CHECKED_BYTES:
+            return False
+        try:
+            source.check(self._columns().names, no_pause)
+        except UnsupportedValueError:
+            return False
+        self._is_checked = True
+        return True
 
     def join(self, later: Rows) -> None:
         """Append other rows to these, after `may_join`."""
@@ -173,7 +196,7 @@ class Rows:
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
-        if source.is_unchecked():
+        if not self._is_checked and source.is_unchecked():
             source.check(columns.names, pause)
         if source.count == 1:  # `self.count` has the rows that joined, too
             return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)

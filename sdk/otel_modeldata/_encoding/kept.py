@@ -10,13 +10,12 @@ Kept = tuple[Any, ...]
 """A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
 rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
 
-COPIED_BYTES: Final = 64 * 1024
-"""How much text of Arrow of a frame is copied; what is beyond is shared. To copy twice as much takes as long as the
-rest of `collect`, because the memory for it is new."""
 CHECKED_BYTES: Final = 256 * 1024
-"""How much of it is checked at once, copied or not; what is beyond is checked when it is encoded."""
+"""The size of rows of which text is checked by `collect` if they join others; larger ones join none."""
 FEW_ROWS: Final = 64
-"""Text of so many rows is read at once, and so many categories are looked at, even if a frame has less rows."""
+"""So many categories are looked at, even if a frame has less rows."""
+FEW_COLUMNS: Final = 16
+"""Parts of a frame of which each is read by itself; text of more columns is shared, or shares a part."""
 
 
 class Places(list[Any]):

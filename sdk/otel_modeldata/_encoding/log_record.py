@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE_BYTES = 160
 """Memory of an attribute of a record beside its value."""
+_TEXT_BYTES = _ATTRIBUTE_BYTES + getsizeof("")
 _SPAN_CONTEXT_BYTES = 400
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
@@ -121,7 +122,10 @@ class Record(msgspec.Struct, eq=False, gc=False):
         """Bytes of memory that it takes while it waits, beside those that every record takes."""
         size = self.body.memory - _ATTRIBUTE_BYTES
         for value in self.attributes.values():
-            size += getsizeof(value) + _ATTRIBUTE_BYTES
+            if type(value) is str and value.isascii():  # the usual case without `getsizeof`
+                size += len(value) + _TEXT_BYTES
+            else:
+                size += getsizeof(value) + _ATTRIBUTE_BYTES
         return size if self.span_context is None else size + _SPAN_CONTEXT_BYTES
 
     def size(self) -> tuple[int, int]:

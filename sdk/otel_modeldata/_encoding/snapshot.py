@@ -2,8 +2,7 @@
 
 Only of frames of which no cell can be refused, because a refusal has to be known while `collect` runs: text is checked
 for lone surrogates here. What can change is copied: the memory of numbers, times and codes, arrays and lists in cells.
-What cannot is shared: cells that are text, categories, and Arrow's memory if there is much of it. (Arrow's arrays are
-immutable; only a program that has wrapped memory of its own as Arrow text, and writes to it later, would be noticed.)
+What cannot is shared: cells that are text, categories, and text of Arrow (`arrow_text.py`).
 
 Scoring waits for this, in a process that just woke up: what takes the time is not the work but the memory that is not
 in the processor's cache, code included. So few different functions are called, and as little as possible is computed
@@ -29,7 +28,7 @@ from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import CHECKED_BYTES, FEW_ROWS, CannotKeepError, Kept, Places
+from .kept import FEW_COLUMNS, FEW_ROWS, CannotKeepError, Kept, Places
 from .number_range import are_small
 from .refusals import REFUSED
 from .text_size import category_bytes, text_bytes
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
 
 _LAST_NUMBER: Final = np.dtype("f8").num
 """NumPy numbers its types: truths, integers and the usual floats come first."""
+_FLOATS: Final = np.dtype("f8")
+_INTEGERS: Final = np.dtype("i8")
+"""NumPy has one object for each of these types, but for frames that were pickled."""
 _ARRAY: Final = np.ndarray
 _CATEGORIES: Final[Any] = pd.Categorical
 _RANGE: Final[Any] = pd.RangeIndex
@@ -98,8 +100,8 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         return lists
 
     def is_unchecked(self) -> bool:
-        """Whether the copy shares text that has not been checked yet."""
-        return self.nbytes > CHECKED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
+        """Whether the copy shares text, which has not been checked by `snapshot_of`."""
+        return any(part[1] is shared_lists for _, part in self.kept)
 
     def check(self, names: Sequence[str], pause: Callable[[], object]) -> None:
         """Check text that is shared.
@@ -129,14 +131,15 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
     """
     kept: list[tuple[Any, Kept]] = []
     dtypes: list[Any] = []
-    size = text_size = objects = 0
+    size = objects = 0
     part: Kept
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
         labels, index = manager.axes
         count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
         blocks = manager.blocks
-        if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > _FEW_BLOCKS:
+        parts = len(blocks)
+        if _IS_WITHOUT_ARROW and count <= FEW_ROWS and parts > FEW_COLUMNS:
             blocks, places, part, types = _share_texts(blocks, count, max_bytes)
             if places:
                 size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
@@ -147,12 +150,21 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             kind = type(values)
             # Not in functions: in a process that just woke up a call costs more than what it does.
             if kind is _TEXT:
-                part = keep_text(values, count, max_bytes, text_size)
-                text_size += part[0]
+                part = keep_text(values, count, max_bytes, parts)
                 dtype = values._dtype  # noqa: SLF001 - see above
-            elif kind is _ARRAY:
+                objects += ARRAY_BYTES if part[1] is shared_lists else OBJECT_BYTES * count
+                size += part[0]
+                if size > max_bytes:
+                    return None
+                kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
+                dtypes.append(dtype)
+                continue
+            if kind is _ARRAY:
                 dtype = values.dtype
-                if dtype.num <= _LAST_NUMBER:
+                if count == 1 and (dtype is _FLOATS or dtype is _INTEGERS):
+                    raw = values.tobytes()
+                    part = len(raw), _number_lists, raw, dtype, 1, "C"
+                elif dtype.num <= _LAST_NUMBER:
                     nbytes = values.size * 8
                     if nbytes > max_bytes:
                         return None
@@ -395,5 +407,3 @@ _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     **dict.fromkeys(MASKED, _keep_masked),
 }
 """By the exact type, for speed."""
-_FEW_BLOCKS: Final = 16
-"""In a frame of more, columns of text share a part."""

@@ -123,14 +123,14 @@ def _not_utf8(count: int) -> Any:
 
 
 @pytest.mark.parametrize("count", [2, 2048])
-def test_arrow_text_that_is_not_utf8_is_refused_by_collect(count: int) -> None:
+def test_arrow_text_that_is_not_utf8_is_refused(count: int) -> None:
     array = pa.chunked_array([_not_utf8(count)])
     string = pd.arrays.ArrowStringArray(array) if hasattr(pd.arrays, "ArrowStringArray") else None
     for column in (string, pd.arrays.ArrowExtensionArray(array)):
         if column is None:
             continue
         with pytest.raises(UnsupportedValueError) as raised:
-            Rows(pd.DataFrame({"n": range(count), "c": column}), ColumnNameCache("test"))
+            Rows(pd.DataFrame({"n": range(count), "c": column}), ColumnNameCache("test")).text()
         assert str(raised.value) == (
             f"column 'c', row {count - 1}: expected text, got bytes in it that are not UTF-8: clean the text"
         )

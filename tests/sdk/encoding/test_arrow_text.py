@@ -1,4 +1,4 @@
-"""Text of Arrow that is not UTF-8 is refused while `collect` runs, or, if there is much of it, lost and reported."""
+"""Text of Arrow that is not UTF-8 is refused while `collect` runs, if it is one row; else it is lost and reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otel_modeldata import Collector
 from otel_modeldata._encoding.arrow_text import first_damaged
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
-from otel_modeldata._encoding.kept import CHECKED_BYTES, COPIED_BYTES
+from otel_modeldata._encoding.kept import CHECKED_BYTES
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.exceptions import DeliveryError, UnsupportedValueError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WIDTH = 30
 MANY = CHECKED_BYTES // WIDTH + 1000
-"""So many texts are shared, and checked later."""
+"""Rows with so many texts join no others."""
 NOT_UTF8 = "expected text, got bytes in it that are not UTF-8: clean the text"
 
 
@@ -50,18 +50,19 @@ def _rows(frame: pd.DataFrame) -> Rows:
     return Rows(frame, ColumnNameCache("test"))
 
 
-@pytest.mark.parametrize("count", [1, 2, 64, 65, 5000])
-def test_text_that_is_not_utf8_is_refused_at_once(count: int) -> None:
-    frame = _frame(count, count - 1)
+def test_one_text_that_is_not_utf8_is_refused_at_once() -> None:
     with pytest.raises(UnsupportedValueError) as raised:
-        _rows(frame)
-    assert str(raised.value) == f"column 't', row {count - 1}: {NOT_UTF8}"
+        _rows(_frame(1, 0))
+    assert str(raised.value) == f"column 't', row 0: {NOT_UTF8}"
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
-@pytest.mark.parametrize("damaged", [0, 1023, 1024, MANY - 1])
-def test_much_text_that_is_not_utf8_is_refused_when_it_is_encoded(damaged: int, pieces: int) -> None:
-    rows = _rows(_frame(MANY, damaged, pieces=pieces))
+@pytest.mark.parametrize(
+    ("count", "damaged"),
+    [(2, 0), (64, 63), (65, 64), (5000, 4999), *((MANY, row) for row in (0, 1023, 1024, MANY - 1))],
+)
+def test_texts_that_are_not_utf8_are_refused_when_they_are_encoded(count: int, damaged: int, pieces: int) -> None:
+    rows = _rows(_frame(count, damaged, pieces=pieces))
     for _ in range(2):
         with pytest.raises(UnsupportedValueError) as raised:
             rows.text()
@@ -74,32 +75,29 @@ def test_much_text_has_the_rows_that_it_was_made_of(pieces: int) -> None:
     assert json.loads(_rows(_frame(MANY, pieces=pieces)).text()) == [{"n": row, "t": text} for row in range(MANY)]
 
 
-@pytest.mark.parametrize("size", [COPIED_BYTES - 1000, COPIED_BYTES + 1000, CHECKED_BYTES - 1000])
-def test_text_that_is_checked_at_once_has_its_cells_and_may_join_whether_it_is_copied_or_not(size: int) -> None:
-    count, names = size // WIDTH, ColumnNameCache("test")
+@pytest.mark.parametrize("count", [2, 64, 2000])
+def test_rows_that_share_text_have_its_size_and_its_cells_and_may_join(count: int) -> None:
+    names = ColumnNameCache("test")
     rows, other = (Rows(_frame(count), names) for _ in range(2))
     assert rows.nbytes == count * (8 + 8 + WIDTH)
-    assert not rows.is_unchecked()
     assert rows.may_join(other, 0)
     assert json.loads(rows.text()) == [{"n": n, "t": "order é".ljust(WIDTH - 1, ".")} for n in range(count)]
 
 
-def test_the_columns_of_a_frame_that_have_much_text_together_are_shared_from_the_limit_on() -> None:
-    count = MANY // 2
-    (first, *others) = (_frame(count, damaged)["t"] for damaged in (None, 5, 3))
-    assert not _rows(first.to_frame()).is_unchecked()
+def test_a_refusal_names_the_first_column_of_text_that_is_not_utf8() -> None:
+    first, *others = (_frame(100, damaged)["t"] for damaged in (None, 5, 3))
     rows = _rows(pd.DataFrame({"first": first, "second": first, "third": others[0], "fourth": others[1]}))
     with pytest.raises(UnsupportedValueError) as raised:
         rows.text()
-    assert (rows.is_unchecked(), str(raised.value)) == (True, f"column 'third', row 5: {NOT_UTF8}")
-    with pytest.raises(UnsupportedValueError, match="column 'first', row 5"):
-        _rows(pd.DataFrame({"first": others[0], "second": first}))
+    assert str(raised.value) == f"column 'third', row 5: {NOT_UTF8}"
 
 
 def test_rows_that_may_be_refused_later_join_no_others() -> None:
     names = ColumnNameCache("test")
-    much, little = (Rows(frame, names) for frame in (_frame(MANY), _frame(3)))
-    assert [much.may_join(little, 0), little.may_join(much, 0), little.may_join(little, 0)] == [False, False, True]
+    frames = {"much": _frame(MANY), "damaged": _frame(3, 1), "little": _frame(3), "one": _frame(1)}
+    rows = {name: Rows(frame, names) for name, frame in frames.items()}
+    joined = {(a, b) for a in rows for b in rows if rows[a].may_join(rows[b], 0)}
+    assert joined == {(a, b) for a in ("little", "one") for b in ("little", "one")}
 
 
 @pytest.mark.parametrize("unusual", [False, True])
