@@ -25,7 +25,7 @@ _USUAL: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", Non
 """The usual text of Arrow."""
 _HEAD_BYTES: Final = 80
 """Most that a text takes beside its characters."""
-_HELD_BYTES: Final = 16 * 1024
+_HELD_BYTES: Final = 1024
 _HELD_BYTES_OF_ROW: Final = 64
 """Memory of an array that is held, even if only a part of it is used: it is all counted, and to look takes longer."""
 _OFFSET_BYTES: Final = 8
@@ -51,17 +51,6 @@ def keep_text(values: Any, count: int, max_bytes: int, columns: int) -> Kept:
         array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
     except AttributeError:  # pandas 2.0
         array = values.__arrow_array__()
-    if count == 1 and columns <= FEW_COLUMNS:
-        cells = array.chunk(0).to_pylist()
-        if len(cells) == 1:
-            (cell,) = cells
-            if cell is None:
-                size = 0
-            elif cell.isascii():
-                size = len(cell)
-            else:  # as `text_bytes`, which is for many texts
-                size = max(len(cell.encode()), sys.getsizeof(cell) - _HEAD_BYTES)
-            return size + 8, cell_lists, cells
     held = array.get_total_buffer_size()
     if held <= _HELD_BYTES + _HELD_BYTES_OF_ROW * count:
         return held - _OFFSET_BYTES, shared_lists, array
