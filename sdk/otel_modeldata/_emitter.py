@@ -60,7 +60,7 @@ class FrameEmitter(ABC):
         self, name: str, config: CollectorConfig, rate: float, model_version: str, *, rename_columns: bool
     ) -> None:
         self._name = name
-        self._config = config
+        self._prints = config.local_capture
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
         self._folder_pattern = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
@@ -84,7 +84,7 @@ class FrameEmitter(ABC):
         rows = Rows(frame, self._column_names)
         if rows.count == 0:
             self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
-        if self._config.local_capture:
+        if self._prints:
             _print(self._name, correlation_id, rows)
             return
         chosen_ns = None if is_new else event_time_ns(context)

@@ -122,6 +122,7 @@ class Collector:
             open_transport.log_once(config_warnings(self._config, config_origin(os.environ)))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
+        self._is_debug = self._config.debug
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
@@ -180,7 +181,7 @@ class Collector:
             metrics.count_refused(self.name, error)
             self._report(error)
         context = context or BasicCorrelationContext()
-        if self._config.debug:
+        if self._is_debug:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 

@@ -20,19 +20,20 @@ class AtomicSum:
     the thread that it interrupted, leaves the list as it is.
     """
 
-    __slots__ = ("_folding", "_parts")
+    __slots__ = ("_folding", "parts")
 
     def __init__(self) -> None:
-        self._parts = [0]
+        self.parts = [0]
+        """Their sum is the value, or less than 0 for a moment: for `collect`, which saves a call."""
         self._folding = Lock()
 
     def value(self) -> int:
         """The sum."""
-        return max(0, sum(self._parts))
+        return max(0, sum(self.parts))
 
     def add(self, number: int) -> None:
         """Add a number, which may be negative."""
-        parts = self._parts
+        parts = self.parts
         parts.append(number)
         if (number < 0 or len(parts) > _MOST_PARTS) and not self._folding.locked():
             with self._folding:  # not held by this thread; another one holds it for a moment only

@@ -97,13 +97,21 @@ class MemoryQueue:
         Raises:
             QueueFullError: there is no room.
         """
-        is_near_a_limit = self._charged.value() + charge > self._surely_free_bytes
+        # Not by `value` and `add`: in a process that just woke up a call costs more than what it does.
+        charged = self._charged
+        is_near_a_limit = sum(charged.parts) + charge > self._surely_free_bytes
         if is_near_a_limit and not self.has_room(charge):
             raise QueueFullError
-        if key is not None and key in self._joinable and self.join(key, record, charge):
+        if key in self._joinable and self.join(key, record, charge):  # type: ignore[arg-type]  # None is no key of it
             return None, False
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
-        self.add(pending)
+        charged.add(charge)
+        if key is not None and self._merges:
+            pending.joined = []
+            self._waiting.append(pending)
+            self._joinable[key] = pending
+        else:
+            self._waiting.append(pending)
         return pending, is_near_a_limit and self.is_crowded()
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:

@@ -4,8 +4,7 @@ Arrow's arrays are immutable: pandas replaces an array to change a cell, and its
 them. So a copy holds the array, which touches hardly any code and no text. The text is checked for bytes that are not
 UTF-8 when it is encoded. Only an array that a program made of memory of its own can have such bytes, or change.
 
-The text of one row is read at once, so the columns of most requests share nothing. So is what is a small part of a
-large array, which would keep all of it in memory.
+What is a small part of a large array is read or copied at once, because it would keep all of the array in memory.
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -15,58 +14,57 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from .kept import FEW_COLUMNS, FEW_ROWS, CannotKeepError, Kept
+from .kept import FEW_ROWS, CannotKeepError, Kept
 from .text_size import text_bytes
 
-__all__ = ["NOT_UTF8", "first_damaged", "keep_array", "keep_text", "shared_lists"]
+__all__ = [
+    "HELD_BYTES",
+    "HELD_BYTES_OF_ROW",
+    "NOT_UTF8",
+    "OFFSET_BYTES",
+    "first_damaged",
+    "keep_array",
+    "keep_text",
+    "shared_lists",
+]
 
 NOT_UTF8: Final = "expected text, got bytes in it that are not UTF-8: clean the text"
 _USUAL: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
 """The usual text of Arrow."""
-_HEAD_BYTES: Final = 80
-"""Most that a text takes beside its characters."""
-_HELD_BYTES: Final = 1024
-_HELD_BYTES_OF_ROW: Final = 64
+HELD_BYTES: Final = 1024
+HELD_BYTES_OF_ROW: Final = 64
 """Memory of an array that is held, even if only a part of it is used: it is all counted, and to look takes longer."""
-_OFFSET_BYTES: Final = 8
+OFFSET_BYTES: Final = 8
 """There is one offset more than texts."""
 _AT_ONCE: Final = 1024
 """Rows that are checked in one go."""
 
 
-def keep_text(values: Any, count: int, max_bytes: int, columns: int) -> Kept:
-    """The text of an `ArrowStringArray`.
+def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
+    """Text of the usual type, of more than `HELD_BYTES`.
 
     Args:
-        values: the array.
+        array: as pandas has it.
         count: its length.
         max_bytes: limit for it.
-        columns: how many columns the frame has, about.
 
     Raises:
         CannotKeepError: it takes more than `max_bytes`.
         ValueError: text that is read at once is not UTF-8.
     """
-    try:
-        array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
-    except AttributeError:  # pandas 2.0
-        array = values.__arrow_array__()
-    held = array.get_total_buffer_size()
-    if held <= _HELD_BYTES + _HELD_BYTES_OF_ROW * count:
-        return held - _OFFSET_BYTES, shared_lists, array
     if array.num_chunks == 1:
         chunk = array.chunk(0)
         # An array that is a part of another one has buffers of more rows.
-        if type(chunk) is _USUAL and chunk.buffers()[1].size == 8 * (count + 1):
-            return held - _OFFSET_BYTES, shared_lists, array
+        if type(chunk) is _USUAL and chunk.buffers()[1].size == OFFSET_BYTES * (count + 1):
+            return array.get_total_buffer_size() - OFFSET_BYTES, shared_lists, array
     return keep_array(array, count, max_bytes)
 
 
 def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
-    """Text of any Arrow type, with parts of larger arrays, and arrays in pieces."""
+    """Text of any Arrow type, with parts of larger arrays, and arrays in pieces; arguments as in `keep_text`."""
     size, held = array.nbytes, array.get_total_buffer_size()
-    if held <= max(_HELD_BYTES, 2 * size):
-        return held - _OFFSET_BYTES, shared_lists, array
+    if held <= max(HELD_BYTES, 2 * size):
+        return held - OFFSET_BYTES, shared_lists, array
     if size > max_bytes:
         raise CannotKeepError
     if count <= FEW_ROWS:

@@ -14,8 +14,8 @@ CHECKED_BYTES: Final = 256 * 1024
 """The size of rows of which text is checked by `collect` if they join others; larger ones join none."""
 FEW_ROWS: Final = 64
 """So many categories are looked at, even if a frame has less rows."""
-FEW_COLUMNS: Final = 16
-"""Parts of a frame of which each is read by itself; text of more columns is shared, or shares a part."""
+FEW_BLOCKS: Final = 16
+"""In a frame of more, columns of text of pandas without pyarrow share a part."""
 
 
 class Places(list[Any]):

@@ -21,14 +21,23 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import UnsupportedValueError
-from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_lists
+from .arrow_text import (
+    HELD_BYTES,
+    HELD_BYTES_OF_ROW,
+    NOT_UTF8,
+    OFFSET_BYTES,
+    first_damaged,
+    keep_array,
+    keep_text,
+    shared_lists,
+)
 from .cells import NUMBERS, SCALARS, SHARED_TYPES, kept_cell, plain, plain_all
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import FEW_COLUMNS, FEW_ROWS, CannotKeepError, Kept, Places
+from .kept import FEW_BLOCKS, FEW_ROWS, CannotKeepError, Kept, Places
 from .number_range import are_small
 from .refusals import REFUSED
 from .text_size import category_bytes, text_bytes
@@ -48,7 +57,10 @@ _ARRAY: Final = np.ndarray
 _CATEGORIES: Final[Any] = pd.Categorical
 _RANGE: Final[Any] = pd.RangeIndex
 _ZONED: Final = pd.DatetimeTZDtype
-_TEXT: Final[Any] = pd.arrays.ArrowStringArray
+_INDEX: Final[Any] = pd.Index
+_HAS_PA_ARRAY: Final = tuple(map(int, pd.__version__.split(".")[:2])) >= (2, 1)
+_TEXT: Final[Any] = pd.arrays.ArrowStringArray if _HAS_PA_ARRAY else None
+"""Text of Arrow, if its memory has this name; `_keep_other` reads it in the public way."""
 _PYTHON_TEXT: Final[Any] = pd.arrays.StringArray
 _IS_WITHOUT_ARROW: Final = sys.modules.get("pyarrow") is None
 _TIMES: Final[Any] = pd.arrays.DatetimeArray
@@ -138,8 +150,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         labels, index = manager.axes
         count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
         blocks = manager.blocks
-        parts = len(blocks)
-        if _IS_WITHOUT_ARROW and count <= FEW_ROWS and parts > FEW_COLUMNS:
+        if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > FEW_BLOCKS:
             blocks, places, part, types = _share_texts(blocks, count, max_bytes)
             if places:
                 size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
@@ -150,7 +161,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             kind = type(values)
             # Not in functions: in a process that just woke up a call costs more than what it does.
             if kind is _TEXT:
-                part = keep_text(values, count, max_bytes, parts)
+                array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
+                held = array.get_total_buffer_size()
+                if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count:
+                    part = held - OFFSET_BYTES, shared_lists, array
+                else:
+                    part = keep_text(array, count, max_bytes)
                 dtype = values._dtype  # noqa: SLF001 - see above
                 objects += ARRAY_BYTES if part[1] is shared_lists else OBJECT_BYTES * count
                 size += part[0]
@@ -197,8 +213,14 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             dtypes.append(dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    names = kept_labels(labels)
-    objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
+    memory = labels._data if type(labels) is _INDEX else None  # noqa: SLF001 - as `kept_labels`, without a call
+    if type(memory) is _TEXT:
+        array = memory._pa_array  # noqa: SLF001 - see above
+        names = ArrowLabels(array, memory._dtype, array.get_total_buffer_size())  # noqa: SLF001 - see above
+        objects += names.nbytes + ARRAY_BYTES
+    else:
+        names = kept_labels(labels)
+        objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
     return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
