@@ -56,7 +56,7 @@ def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
         chunk = array.chunk(0)
         # An array that is a part of another one has buffers of more rows.
         if type(chunk) is _USUAL and chunk.buffers()[1].size == OFFSET_BYTES * (count + 1):
-            return array.get_total_buffer_size() - OFFSET_BYTES, shared_lists, array
+            return array.get_total_buffer_size() - OFFSET_BYTES, shared_lists, [array]
     return keep_array(array, count, max_bytes)
 
 
@@ -64,14 +64,14 @@ def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     """Text of any Arrow type, with parts of larger arrays, and arrays in pieces; arguments as in `keep_text`."""
     size, held = array.nbytes, array.get_total_buffer_size()
     if held <= max(HELD_BYTES, 2 * size):
-        return held - OFFSET_BYTES, shared_lists, array
+        return held - OFFSET_BYTES, shared_lists, [array]
     if size > max_bytes:
         raise CannotKeepError
     if count <= FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
         return count * 8 + text_bytes(texts), cell_lists, cells
-    return size, shared_lists, _copied(array)
+    return size, shared_lists, [_copied(array)]
 
 
 def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
@@ -79,9 +79,9 @@ def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
     return [cells[rows]]
 
 
-def shared_lists(array: Any, rows: slice) -> list[list[Any]]:
-    """The cells of an array, after `first_damaged` found nothing."""
-    return [array[rows].to_pylist()]
+def shared_lists(arrays: list[Any], rows: slice) -> list[list[Any]]:
+    """The cells of arrays, after `first_damaged` found nothing."""
+    return [array[rows].to_pylist() for array in arrays]
 
 
 def first_damaged(array: Any) -> int | None:

@@ -127,11 +127,11 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         """
         for placement, part in self.kept:
             if part[1] is shared_lists:
-                row = first_damaged(part[2])
-                if row is not None:
-                    (position,) = placement
-                    raise UnsupportedValueError(f"column {names[position]!r}, row {row}: {NOT_UTF8}")
-                pause()
+                for array, name in zip(part[2], np.array(names, object)[placement.indexer], strict=True):
+                    row = first_damaged(array)
+                    if row is not None:
+                        raise UnsupportedValueError(f"column {name!r}, row {row}: {NOT_UTF8}")
+                    pause()
 
 
 def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa: PLR0912, PLR0915 - see the loop
@@ -151,11 +151,16 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
         blocks = manager.blocks
         if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > FEW_BLOCKS:
-            blocks, places, part, types = _share_texts(blocks, count, max_bytes)
+            blocks, cells, places, types = _share_texts(blocks)
             if places:
+                part = _keep_objects(cells, count, max_bytes)
                 size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
-                kept.append((places, part))
+                kept.append((Places(places), part))
                 dtypes.append(types)
+        # Text of Arrow has one part, because to make a part takes as long as to read a column.
+        texts: list[Any] = []
+        places, types = [], []
+        most_held = HELD_BYTES + HELD_BYTES_OF_ROW * count
         for block in blocks:
             values = block.values
             kind = type(values)
@@ -163,19 +168,15 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             if kind is _TEXT:
                 array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
                 held = array.get_total_buffer_size()
-                if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count:
-                    part = held - OFFSET_BYTES, shared_lists, array
-                else:
-                    part = keep_text(array, count, max_bytes)
+                if held <= most_held:
+                    size += held - OFFSET_BYTES
+                    texts.append(array)
+                    places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+                    types.append(values._dtype)  # noqa: SLF001 - see above
+                    continue
+                part = keep_text(array, count, max_bytes)
                 dtype = values._dtype  # noqa: SLF001 - see above
-                objects += ARRAY_BYTES if part[1] is shared_lists else OBJECT_BYTES * count
-                size += part[0]
-                if size > max_bytes:
-                    return None
-                kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
-                dtypes.append(dtype)
-                continue
-            if kind is _ARRAY:
+            elif kind is _ARRAY:
                 dtype = values.dtype
                 if count == 1 and (dtype is _FLOATS or dtype is _INTEGERS):
                     raw = values.tobytes()
@@ -202,7 +203,9 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
                         objects += len(part[-1]) * OBJECT_BYTES + sum(map(category_bytes, part[-1]))
                     dtype = without_categories(dtype)
             held = part[2]
-            if type(held) is list:
+            if part[1] is shared_lists:
+                objects += ARRAY_BYTES
+            elif type(held) is list:
                 objects += len(held) * OBJECT_BYTES
             elif type(held) is not bytes or kind is _CATEGORIES:
                 objects += part_bytes(part)
@@ -211,6 +214,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
                 return None
             kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
             dtypes.append(dtype)
+        if texts:
+            if size > max_bytes:
+                return None
+            kept.append((Places(places), (0, shared_lists, texts)))
+            dtypes.append(types)
+            objects += len(texts) * (ARRAY_BYTES + PLACE_BYTES)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
     memory = labels._data if type(labels) is _INDEX else None  # noqa: SLF001 - as `kept_labels`, without a call
@@ -224,13 +233,13 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
     return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
-def _share_texts(blocks: Any, count: int, max_bytes: int) -> tuple[list[Any], Places, Kept, list[Any]]:
-    """One part for all text of pandas without pyarrow: to make a part takes longer than to read a few cells.
+def _share_texts(blocks: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """All text of pandas without pyarrow: to make a part takes longer than to read a few cells.
 
     Returns:
-        The other blocks; the positions of the columns, the part, and the type of each column.
+        The other blocks; the cells of all columns of text, their positions and their types.
     """
-    others, places, cells, dtypes = [], Places(), [], []
+    others, cells, places, dtypes = [], [], [], []
     for block in blocks:
         values = block.values
         if type(values) is _PYTHON_TEXT:
@@ -239,7 +248,7 @@ def _share_texts(blocks: Any, count: int, max_bytes: int) -> tuple[list[Any], Pl
             dtypes.append(values.dtype)
         else:
             others.append(block)
-    return others, places, _keep_objects(cells, count, max_bytes), dtypes
+    return others, cells, places, dtypes
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
