@@ -166,11 +166,13 @@ class BasicCorrelationContext(CorrelationContext):
 
     def get_timestamp(self) -> int:
         """Whole seconds since 1970."""
-        return self.timestamp
+        seconds: int = self.timestamp
+        return seconds
 
     def get_headers(self) -> dict[str, str]:
         """The headers, as given."""
-        return self.headers
+        headers: dict[str, str] = self.headers
+        return headers
 
 
 _last_collected: ContextVar[tuple[BasicCorrelationContext, tuple[int, int]] | None] = ContextVar(

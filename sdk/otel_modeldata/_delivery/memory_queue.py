@@ -102,7 +102,7 @@ class MemoryQueue:
         is_near_a_limit = sum(charged.parts) + charge > self._surely_free_bytes
         if is_near_a_limit and not self.has_room(charge):
             raise QueueFullError
-        if key in self._joinable and self.join(key, record, charge):  # type: ignore[arg-type]  # None is no key of it
+        if key in self._joinable and self.join(key, record, charge):
             return None, False
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
         charged.add(charge)

@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from .kept import CannotKeepError
+from .kept.part import CannotKeepError
 from .number_range import are_small, check_decimal
 from .short_floats import shortest, shortest_of
 from .text_size import text_bytes

@@ -30,8 +30,8 @@ from ..validation.json_rows import MOST_OBJECTS, are_rows_in_pieces
 from .column_names import ArrowLabels, kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
-from .held_memory import labels_bytes
-from .kept import CHECKED_BYTES
+from .kept.memory import labels_bytes
+from .kept.part import CHECKED_BYTES, UNEQUAL
 from .number_range import check_integers
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
@@ -271,7 +271,7 @@ def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, p
             most = min(step, length - start)
             rows = list(map(row, *part)) if part else [row()] * most
             if len(rows) < most:
-                raise ValueError("expected a frame at rest, got columns of different lengths: copy it first")
+                raise ValueError(UNEQUAL)
             # Its opening bracket is written over the closing one of the rows before, and becomes the comma between
             # them.
             seam = max(0, len(text) - 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exceptions import UnsupportedValueError
-from .arrow_text import NOT_UTF8
 from .columns import cells_of, column_of
+from .kept.arrow_text import NOT_UTF8
 from .number_range import OUT_OF_RANGE, check_integers
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ is missing the frame is encoded at once.
 from __future__ import annotations
 
 import sys
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,7 +20,11 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import UnsupportedValueError
-from .arrow_text import (
+from .cells import NUMBERS
+from .column_names import ArrowLabels, kept_labels
+from .columns import MASKED, block_cells, place
+from .datatypes.category_code import without_categories
+from .kept.arrow_text import (
     HELD_BYTES,
     HELD_BYTES_OF_ROW,
     NOT_UTF8,
@@ -31,16 +34,12 @@ from .arrow_text import (
     keep_text,
     shared_lists,
 )
-from .cells import NUMBERS, SCALARS, SHARED_TYPES, kept_cell, plain, plain_all
-from .column_names import ArrowLabels, kept_labels
-from .columns import MASKED, block_cells, cells_of, place
-from .datatypes.category_code import without_categories
-from .datatypes.frame_types import types_by_column
-from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import FEW_BLOCKS, FEW_ROWS, CannotKeepError, Kept, Places
-from .number_range import are_small
+from .kept.categories import chosen_lists, keep_categories, known_categories
+from .kept.memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
+from .kept.objects import keep_objects
+from .kept.part import FEW_BLOCKS, FEW_ROWS, UNEQUAL, CannotKeepError, Kept, Places
 from .refusals import REFUSED
-from .text_size import category_bytes, text_bytes
+from .text_size import category_bytes
 from .times import check_zoned, zoned_time_texts
 
 if TYPE_CHECKING:
@@ -64,15 +63,6 @@ _TEXT: Final[Any] = pd.arrays.ArrowStringArray if _HAS_PA_ARRAY else None
 _PYTHON_TEXT: Final[Any] = pd.arrays.StringArray
 _IS_WITHOUT_ARROW: Final = sys.modules.get("pyarrow") is None
 _TIMES: Final[Any] = pd.arrays.DatetimeArray
-_SHAPE: Final = attrgetter("shape")
-_DTYPE: Final = attrgetter("dtype")
-_LISTED_BYTES: Final = 4096
-"""Of categories that a line may list."""
-_ESTIMATED_BYTES: Final = 256 * 1024
-"""What categories take is estimated by the longest text up to here, and added up beyond."""
-_MOST_KNOWN: Final = 64
-_MOST_KNOWN_BYTES: Final = 1024
-"""How many types of categories are remembered, and how long their texts are at most."""
 
 
 class Snapshot(msgspec.Struct, eq=False, gc=False):
@@ -103,11 +93,15 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
 
         Args:
             rows: which of them, because all may take long to read.
-            pause: called after each part of the frame.
+            pause: called after each part of the frame, and each column of text of Arrow.
         """
         lists: list[list[Any]] = [[]] * self.width()
         for placement, (_, make, *held) in self.kept:
-            place(make(*held, rows), placement.indexer, lists)
+            try:
+                cells = shared_lists(held[0], rows, pause) if make is shared_lists else make(*held, rows)
+                place(cells, placement.indexer, lists)
+            except IndexError:
+                raise ValueError(UNEQUAL) from None
             pause()
         return lists
 
@@ -127,10 +121,10 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         """
         for placement, part in self.kept:
             if part[1] is shared_lists:
-                for array, name in zip(part[2], np.array(names, object)[placement.indexer], strict=True):
+                for array, position in zip(part[2], np.arange(len(names))[placement.indexer].tolist(), strict=True):
                     row = first_damaged(array)
                     if row is not None:
-                        raise UnsupportedValueError(f"column {name!r}, row {row}: {NOT_UTF8}")
+                        raise UnsupportedValueError(f"column {names[position]!r}, row {row}: {NOT_UTF8}")
                     pause()
 
 
@@ -153,7 +147,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         if _IS_WITHOUT_ARROW and count <= FEW_ROWS and len(blocks) > FEW_BLOCKS:
             blocks, cells, places, types = _share_texts(blocks)
             if places:
-                part = _keep_objects(cells, count, max_bytes)
+                part = keep_objects(cells, count, max_bytes)
                 size, objects = part[0], len(part[2]) * OBJECT_BYTES + len(places) * PLACE_BYTES
                 kept.append((Places(places), part))
                 dtypes.append(types)
@@ -198,8 +192,8 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             else:
                 part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
                 dtype = values.dtype
-                if kind is _CATEGORIES and id(dtype) not in _known_categories:
-                    if part[1] is _chosen_lists:
+                if kind is _CATEGORIES and id(dtype) not in known_categories:
+                    if part[1] is chosen_lists:
                         objects += len(part[-1]) * OBJECT_BYTES + sum(map(category_bytes, part[-1]))
                     dtype = without_categories(dtype)
             held = part[2]
@@ -222,7 +216,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             objects += len(texts) * (ARRAY_BYTES + PLACE_BYTES)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    memory = labels._data if type(labels) is _INDEX else None  # noqa: SLF001 - as `kept_labels`, without a call
+    memory: Any = labels._data if type(labels) is _INDEX else None  # noqa: SLF001 - as `kept_labels`, without a call
     if type(memory) is _TEXT:
         array = memory._pa_array  # noqa: SLF001 - see above
         names = ArrowLabels(array, memory._dtype, array.get_total_buffer_size())  # noqa: SLF001 - see above
@@ -256,7 +250,7 @@ def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
     if dtype.num <= _LAST_NUMBER or dtype.kind in NUMBERS:
         return _numbers(values, dtype, _number_lists, count, max_bytes)
     if dtype.kind == "O":
-        return _keep_objects(values.ravel().tolist(), count, max_bytes)
+        return keep_objects(values.ravel().tolist(), count, max_bytes)
     return _keep_other(values, count, max_bytes)
 
 
@@ -313,109 +307,9 @@ def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list
     return [[None if gap else cell for cell, gap in zip(cells, gaps, strict=True)]] if any(gaps) else [cells]
 
 
-def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
-    codes, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
-    known = _known_categories.get(id(dtype))
-    if known is None or known[0] is not dtype:
-        known = _read_categories(dtype, count, max_bytes)
-        if count <= FEW_ROWS and len(known[1]) * known[2] > _LISTED_BYTES:
-            # The other categories need not be held by this frame, too: their list would be too long for a line.
-            return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
-    _, cells, longest = known
-    size = count * longest
-    if size > _ESTIMATED_BYTES:
-        sizes = list(map(category_bytes, cells))
-        size = int(np.array(sizes)[codes].sum()) + sum(sizes)
-    if size > max_bytes:
-        raise CannotKeepError
-    return count * 8 + size, _chosen_lists, codes.tobytes(), codes.dtype, cells
-
-
-def _read_categories(dtype: Any, count: int, max_bytes: int) -> tuple[Any, list[Any], int]:
-    """A type of categories, their cells with one for gaps, and the bytes of the longest text."""
-    cells = [*cells_of(dtype.categories.array), None]
-    if len(cells) > max(count, FEW_ROWS):
-        raise CannotKeepError
-    _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
-    are_texts = set(map(type, cells)) <= {str, type(None)}
-    longest = max(map(category_bytes, cells))
-    known = dtype, cells, longest
-    if are_texts and len(cells) <= FEW_ROWS and longest <= _MOST_KNOWN_BYTES:
-        if len(_known_categories) >= _MOST_KNOWN:
-            _known_categories.clear()
-        _known_categories[id(dtype)] = known
-    return known
-
-
-_known_categories: dict[int, tuple[Any, list[Any], int]] = {}
-"""By the identity of their type. Types and their categories are immutable, and a model has the same in each request."""
-
-
-def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
-    return [[cells[code] for code in np.frombuffer(raw, dtype)[rows].tolist()]]
-
-
-def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
-    """Of any number of columns, one after the other."""
-    if cells and type(cells[0]) is np.ndarray and (joined := _joined(cells, count, max_bytes)):
-        return joined
-    try:
-        return len(cells) * 8 + text_bytes(cells), _object_lists, cells, count, plain_all
-    except TypeError:  # not only text
-        types = set(map(type, cells))
-    if not types <= SHARED_TYPES:
-        sizes: list[int] = []
-        kinds, cells = types_by_column(cells, count), [kept_cell(cell, sizes) for cell in cells]
-        return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
-    if int in types and not are_small([cell for cell in cells if type(cell) is int]):
-        raise CannotKeepError
-    texts = [cell for cell in cells if type(cell) is str] if str in types else []
-    make = list if types <= SCALARS else _plain_list
-    return len(cells) * 8 + text_bytes(texts), _object_lists, cells, count, make
-
-
-def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list[Any]], rows: slice) -> list[list[Any]]:
-    if not count:
-        return []
-    first, end, _ = rows.indices(count)
-    return [make(cells[start + first : start + end]) for start in range(0, len(cells), count)]
-
-
-def _converted_lists(cells: list[Any], count: int, _: object, rows: slice) -> list[list[Any]]:
-    return _object_lists(cells, count, _plain_list, rows)
-
-
-def _plain_list(cells: list[Any]) -> list[Any]:
-    return [plain(cell) for cell in cells]
-
-
-def _joined(cells: list[Any], count: int, max_bytes: int) -> Kept | None:
-    """Arrays of one type and shape, in one piece of memory; None for others."""
-    dtype, shape = cells[0].dtype, cells[0].shape
-    if dtype.kind not in NUMBERS:
-        return None
-    if len(cells) > 1:
-        if list(map(type, cells)).count(np.ndarray) < len(cells):
-            return None
-        if list(map(_SHAPE, cells)).count(shape) < len(cells) or list(map(_DTYPE, cells)).count(dtype) < len(cells):
-            return None
-    size = len(cells) * (8 + cells[0].size * 8)
-    if size > max_bytes:
-        raise CannotKeepError
-    try:
-        raw = b"".join(cells)
-    except (TypeError, ValueError):  # parts of larger arrays
-        return None
-    return size, _array_lists, raw, dtype, (len(cells) // count, count, *shape)
-
-
-def _array_lists(raw: bytes, dtype: Any, shape: tuple[int, ...], rows: slice) -> list[list[Any]]:
-    return [_plain_list(list(column[rows])) for column in np.frombuffer(raw, dtype).reshape(shape)]
-
-
 def _keep_python_text(values: Any, count: int, max_bytes: int) -> Kept:
     """The usual text of pandas without pyarrow."""
-    return _keep_objects(values._ndarray.tolist(), count, max_bytes)  # noqa: SLF001 - `np.asarray` takes longer
+    return keep_objects(values._ndarray.tolist(), count, max_bytes)  # noqa: SLF001 - `np.asarray` takes longer
 
 
 def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
@@ -423,7 +317,7 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
         if dtype.storage == "python":
-            return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
+            return keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
         return keep_array(values.__arrow_array__(), count, max_bytes)
     if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
         return values.size * 8, lambda copy, rows: block_cells(copy[..., rows]), values.copy()
@@ -433,7 +327,7 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
 _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
     pd.arrays.TimedeltaArray: _keep_durations,
-    pd.Categorical: _keep_categories,
+    pd.Categorical: keep_categories,
     _PYTHON_TEXT: _keep_python_text,
     **dict.fromkeys(MASKED, _keep_masked),
 }

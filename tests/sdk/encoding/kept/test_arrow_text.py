@@ -1,4 +1,4 @@
-"""Text of Arrow is shared with its frame; what is not UTF-8 is refused when it is encoded, so it is lost and reported."""
+"""Text of Arrow is shared with its frame, and lost and reported if it is not UTF-8."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 import otel_modeldata
 from otel_modeldata import Collector
-from otel_modeldata._encoding.arrow_text import first_damaged
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
-from otel_modeldata._encoding.kept import CHECKED_BYTES
+from otel_modeldata._encoding.kept.arrow_text import first_damaged
+from otel_modeldata._encoding.kept.part import CHECKED_BYTES
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.exceptions import DeliveryError, UnsupportedValueError
 

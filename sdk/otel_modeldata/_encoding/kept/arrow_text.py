@@ -12,10 +12,13 @@ Needs no import of pyarrow: pandas has loaded it if it is installed.
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .kept import FEW_ROWS, CannotKeepError, Kept
-from .text_size import text_bytes
+from ..text_size import text_bytes
+from .part import FEW_ROWS, CannotKeepError, Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "HELD_BYTES",
@@ -79,9 +82,13 @@ def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
     return [cells[rows]]
 
 
-def shared_lists(arrays: list[Any], rows: slice) -> list[list[Any]]:
-    """The cells of arrays, after `first_damaged` found nothing."""
-    return [array[rows].to_pylist() for array in arrays]
+def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
+    """The cells of arrays, after `first_damaged` found nothing; calls `pause` after each."""
+    lists = []
+    for array in arrays:
+        lists.append(array[rows].to_pylist())
+        pause()
+    return lists
 
 
 def first_damaged(array: Any) -> int | None:

@@ -18,6 +18,10 @@ FEW_BLOCKS: Final = 16
 """In a frame of more, columns of text of pandas without pyarrow share a part."""
 
 
+UNEQUAL: Final = "expected a frame at rest, got columns of different lengths: copy it first"
+"""A thread changed the frame while it was read."""
+
+
 class Places(list[Any]):
     """The positions of columns that share a part, each as pandas has it."""
 

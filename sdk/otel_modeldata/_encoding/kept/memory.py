@@ -10,8 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .column_names import Labels
-    from .kept import Kept
+    from ..column_names import Labels
+    from .part import Kept
 
 __all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "PLACE_BYTES", "TYPE_BYTES", "labels_bytes", "part_bytes"]
 
