@@ -196,10 +196,15 @@ class Rows:
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
+        if source.count == 1:  # `self.count` has the rows that joined, too
+            try:
+                cells = [cell for (cell,) in source.lists(_FIRST_ROW, no_pause)]
+            except UnicodeDecodeError:
+                source.check(columns.names, no_pause)
+                raise
+            return _encode_row(cells, columns)
         if not self._is_checked and source.is_unchecked():
             source.check(columns.names, pause)
-        if source.count == 1:  # `self.count` has the rows that joined, too
-            return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)
         return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)
 
     def _columns(self) -> ColumnNames:

@@ -121,10 +121,11 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         """
         for placement, part in self.kept:
             if part[1] is shared_lists:
-                for array, position in zip(part[2], np.arange(len(names))[placement.indexer].tolist(), strict=True):
+                for number, array in enumerate(part[2]):
                     row = first_damaged(array)
                     if row is not None:
-                        raise UnsupportedValueError(f"column {names[position]!r}, row {row}: {NOT_UTF8}")
+                        name = np.array(names, object)[placement.indexer][number]
+                        raise UnsupportedValueError(f"column {name!r}, row {row}: {NOT_UTF8}")
                     pause()
 
 

@@ -65,7 +65,9 @@ _known: dict[Hashable, str] = {}
 
 
 def _hashable(positions: Any) -> Hashable:
-    return (positions.start, positions.stop, positions.step) if type(positions) is slice else bytes(positions)
+    if type(positions) is slice:
+        return positions.start, positions.stop, positions.step
+    return tuple(positions) if type(positions) is list else bytes(positions)
 
 
 def _join(blocks: list[Block], width: int) -> str:

@@ -84,6 +84,8 @@ def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
 
 def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
     """The cells of arrays, after `first_damaged` found nothing; calls `pause` after each."""
+    if rows.stop == 1:  # of a frame of one row
+        return [(array.chunk(0) if array.num_chunks == 1 else array).to_pylist() for array in arrays]
     lists = []
     for array in arrays:
         lists.append(array[rows].to_pylist())
@@ -93,6 +95,8 @@ def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) ->
 
 def first_damaged(array: Any) -> int | None:
     """The first row that is not UTF-8; other threads run meanwhile."""
+    if len(array) <= _AT_ONCE and _is_whole(array):  # the usual case without a slice
+        return None
     for start in range(0, len(array), _AT_ONCE):
         if not _is_whole(array[start : start + _AT_ONCE]):
             rows = range(start, min(start + _AT_ONCE, len(array)))

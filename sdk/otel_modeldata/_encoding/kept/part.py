@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-
 Kept = tuple[Any, ...]
 """A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
 rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
@@ -26,9 +24,9 @@ class Places(list[Any]):
     """The positions of columns that share a part, each as pandas has it."""
 
     @property
-    def indexer(self) -> Any:
+    def indexer(self) -> list[int]:
         """The positions, in the order of the columns."""
-        return np.array([position for place in self for position in place])
+        return [position for place in self for position in place]
 
 
 class CannotKeepError(Exception):
