@@ -131,7 +131,7 @@ class BasicCorrelationContext(CorrelationContext):
         if headers:
             self.headers = dict(headers)
         if timestamp is None:
-            self.made_ns = time.time_ns()
+            self.made_ns = time.time_ns()  # which `collect` takes as the time of the event
         else:
             self.timestamp = timestamp
             self.has_own_timestamp = True

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pickle
 import re
 import threading
 import time
@@ -67,6 +68,17 @@ def test_any_value_is_converted_to_text_as_the_id(given: object, text: str) -> N
 @pytest.mark.parametrize("missing", [None, ""])
 def test_a_missing_id_becomes_a_new_one(missing: str | None) -> None:
     assert re.fullmatch(r"[0-9a-f-]{36}", BasicCorrelationContext(id=missing).get_id())
+
+
+def test_headers_and_the_time_of_a_context_are_made_when_they_are_read_and_kept() -> None:
+    before = int(time.time())
+    context = BasicCorrelationContext()
+    context.headers["tenant"] = "a"
+    copied = pickle.loads(pickle.dumps(context))
+    for one in (context, copied):
+        assert before <= one.timestamp == one.get_timestamp() <= int(time.time())
+        assert one.headers == one.get_headers() == {"tenant": "a"}
+    assert BasicCorrelationContext().headers == {}
 
 
 def test_only_a_given_timestamp_becomes_the_event_time() -> None:

@@ -1,41 +1,36 @@
-"""A number that any thread, and any signal handler, may add to without waiting."""
+"""A number that any thread, and any signal handler, may add to without a lock."""
 
 from __future__ import annotations
 
-from .native_threads import Lock
+import io
+from typing import TYPE_CHECKING, Final
 
-_MOST_PARTS = 8
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+BY: Final = io.SEEK_CUR
 
 
 class AtomicSum:
-    """A sum that is never below 0: the sum of a short list.
+    """A sum that is never below 0: the position of a file in memory.
 
-    `total += n` reads, adds and writes: what another thread or a signal handler adds in between is lost. A lock around
-    it does not help, because a signal handler may interrupt the thread that holds it. To append to a list is one call
-    of C, in which Python switches to no thread and runs no signal handler; `collect` uses it because its code is used
-    everywhere, so it is in the processor's cache.
+    `total += n` reads, adds and writes: what another thread or a signal handler adds in between is lost. A lock does
+    not help, because a signal handler may interrupt the thread that holds it. Moving a position by `n` is one call of
+    C, in which Python switches to no thread and runs no signal handler. The file stays empty.
 
-    Who finds the list long replaces its first numbers by their sum, in one call of C, too. One thread at a time does
-    so, because only appending leaves these numbers where they are. A signal handler that finds the lock taken, maybe by
-    the thread that it interrupted, leaves the list as it is.
+    Attributes:
+        value: returns the sum. It is the file's own method, because `collect` calls it.
+        move: adds a number and returns the new sum, if its second argument is `BY`: the file's own, too.
     """
 
-    __slots__ = ("_folding", "parts")
+    __slots__ = ("move", "value")
 
     def __init__(self) -> None:
-        self.parts = [0]
-        """Their sum is the value, or less than 0 for a moment: for `collect`, which saves a call."""
-        self._folding = Lock()
-
-    def value(self) -> int:
-        """The sum."""
-        return max(0, sum(self.parts))
+        file = io.BytesIO()
+        self.value: Callable[[], int] = file.tell
+        self.move: Callable[[int, int], int] = file.seek
 
     def add(self, number: int) -> None:
         """Add a number, which may be negative."""
-        parts = self.parts
-        parts.append(number)
-        if (number < 0 or len(parts) > _MOST_PARTS) and not self._folding.locked():
-            with self._folding:  # not held by this thread; another one holds it for a moment only
-                count = len(parts)
-                parts[:count] = (max(0, sum(parts[:count])),)
+        self.move(number, BY)

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from ..exceptions import QueueFullError
-from .atomic_sum import AtomicSum
+from .atomic_sum import BY, AtomicSum
 from .native_threads import ShortTurns
 from .pending import RECORD_OVERHEAD_BYTES, JoinedFrame, PendingRecord
 
@@ -97,15 +97,17 @@ class MemoryQueue:
         Raises:
             QueueFullError: there is no room.
         """
-        # Not by `value` and `add`: in a process that just woke up a call costs more than what it does.
-        charged = self._charged
-        is_near_a_limit = sum(charged.parts) + charge > self._surely_free_bytes
-        if is_near_a_limit and not self.has_room(charge):
+        if key in self._joinable:
+            if not self.has_room(charge):
+                raise QueueFullError
+            if self.join(key, record, charge):
+                return None, False
+        # Not by `add`: in a process that just woke up a call costs more than what it does.
+        is_near_a_limit = self._charged.move(charge, BY) > self._surely_free_bytes
+        if is_near_a_limit and not self.has_room(0):
+            self._charged.add(-charge)
             raise QueueFullError
-        if key in self._joinable and self.join(key, record, charge):
-            return None, False
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
-        charged.add(charge)
         if key is not None and self._merges:
             pending.joined = []
             self._waiting.append(pending)

@@ -31,6 +31,24 @@ def test_what_a_signal_handler_adds_at_any_opcode_of_an_addition_is_counted() ->
     assert at > 3
 
 
+def test_an_error_of_a_signal_handler_at_any_opcode_adds_a_number_or_does_not() -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    for number in (1, -1):
+        for at in itertools.count():
+            total = AtomicSum()
+            total.add(10)
+            try:
+                is_interrupted = interrupt(at, fail, lambda total=total, number=number: total.add(number))
+            except KeyboardInterrupt:
+                is_interrupted = True
+            assert total.value() in {10, 10 + number}
+            if not is_interrupted:
+                break
+        assert at > 3
+
+
 def test_what_threads_add_at_the_same_time_is_counted() -> None:
     total = AtomicSum()
 

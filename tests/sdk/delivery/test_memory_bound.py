@@ -99,7 +99,7 @@ def _held(make: Callable[[], pd.DataFrame], headers: Callable[[], dict[str, str]
 
     def accept(number: int) -> None:
         record = _record(make(), names, number, headers())
-        key = "model_inputs", f"other-{number}", None, None
+        key = f"model_inputs/other-{number}"
         queue.accept(record, record.memory() + RECORD_OVERHEAD_BYTES, None, producer, key)
 
     accept(-1)  # what is made once

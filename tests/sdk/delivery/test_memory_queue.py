@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._delivery.memory_queue import MemoryQueue
-from otel_modeldata._delivery.pending import RECORD_OVERHEAD_BYTES, PendingRecord
+from otel_modeldata._delivery.pending import RECORD_OVERHEAD_BYTES, PendingRecord, merge_key
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._encoding.log_record import Record
@@ -240,7 +240,24 @@ def test_a_batch_holds_due_records_or_all_records_when_urgent() -> None:
     assert len(queue) == 1
 
 
-_KEY = ("model_inputs", "a", None, None)
+_KEY = merge_key("model_inputs", "a", None, None)
+
+
+def test_frames_with_another_collection_id_trace_or_chosen_time_have_other_keys() -> None:
+    keys = [
+        merge_key(*frame)
+        for frame in (
+            ("a", "b/c", None, None),
+            ("a.b", "c", None, None),
+            ("a", "b", None, None),
+            ("a", "b", 1, None),
+            ("a", "b", None, 1),
+            ("a", "b", None, 0),
+            ("a", "b", 1, 1),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert merge_key("a", "b", 1, 2) == merge_key("a", "b", 1, 2)
 
 
 class _Joining:
