@@ -108,12 +108,7 @@ class MemoryQueue:
             self._charged.add(-charge)
             raise QueueFullError
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
-        if key is not None and self._merges:
-            pending.joined = []
-            self._waiting.append(pending)
-            self._joinable[key] = pending
-        else:
-            self._waiting.append(pending)
+        self._append(pending)
         return pending, is_near_a_limit and self.is_crowded()
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
@@ -134,8 +129,11 @@ class MemoryQueue:
 
     def add(self, pending: PendingRecord) -> None:
         """Append an event; later records with its key may join it."""
-        key = pending.key
         self._charged.add(pending.charge)
+        self._append(pending)
+
+    def _append(self, pending: PendingRecord) -> None:
+        key = pending.key
         if key is not None and self._merges:
             pending.joined = []
             self._waiting.append(pending)
