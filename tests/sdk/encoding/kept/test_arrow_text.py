@@ -97,7 +97,7 @@ def test_rows_that_may_be_refused_later_join_no_others() -> None:
 @pytest.mark.parametrize("unusual", [False, True])
 def test_a_part_of_a_large_array_has_its_size_and_its_cell(unusual: bool) -> None:
     pytest.importorskip("pyarrow")
-    column: Any = pd.array(["before", "é" * 10, None, "ok", "", "x" * 2000], dtype="string")
+    column: Any = pd.array(["before", "é" * 10, None, "ok", "", "x" * 2000], dtype="string[pyarrow]")
     if unusual:
         column = pd.concat([pd.Series(column[:1]), pd.Series(column[1:])]).array
     for row, (cell, size) in enumerate([("before", 6), ("é" * 10, 20), (None, 0), ("ok", 2), ("", 0)]):
