@@ -65,8 +65,8 @@ def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
 
 def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     """Text of any Arrow type, with parts of larger arrays, and arrays in pieces; arguments as in `keep_text`."""
-    size, held = array.nbytes, array.get_total_buffer_size()
-    if held <= max(HELD_BYTES, 2 * size):
+    held = array.get_total_buffer_size()
+    if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count or held <= 2 * (size := array.nbytes):
         return held - OFFSET_BYTES, shared_lists, [array]
     if size > max_bytes:
         raise CannotKeepError
