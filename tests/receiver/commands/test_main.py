@@ -314,7 +314,13 @@ def test_help_needs_no_server_and_no_azure() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=True)
     *lines, loaded = done.stdout.splitlines()
     assert loaded == "[]"
-    for taught in ("examples:", "environment:", "exit codes:", "AZURE_STORAGE_CONNECTION_STRING", "(default 127.0.0.1"):
+    for taught in (
+        "examples:",
+        "environment:",
+        "exit codes:",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "(default: 127.0.0.1",
+    ):
         assert any(taught in line for line in lines), taught
 
 
@@ -385,11 +391,22 @@ def test_every_setting_of_the_file_is_in_the_help(
             assert setting.meaning.split()[0] in text
 
 
-@pytest.mark.parametrize("command", ["", "receive", "audit", "check", "doctor", "demo"])
-def test_the_help_fits_80_columns(
+@pytest.mark.parametrize("command", ["", *main._COMMANDS])
+def test_the_help_fits_80_columns_and_writes_defaults_in_one_way(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [line for line in help_of(command, capsys, monkeypatch).splitlines() if len(line) > 80] == []
+    text = help_of(command, capsys, monkeypatch)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert re.findall(r"\(default[^:)][^)]*\)", text) == []
+
+
+@pytest.mark.parametrize("command", main._COMMANDS)
+def test_each_command_says_its_exit_codes_and_that_of_ctrl_c(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = help_of(command, capsys, monkeypatch).partition("exit codes:\n")[2]
+    assert {"0", "2"} <= set(re.findall(r"^  (\d+) ", codes, re.MULTILINE))
+    assert "Ctrl-C" in codes or "SIGINT" in codes
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,6 +422,27 @@ def test_a_wrong_command_line_has_code_2(arguments: list[str], capsys: pytest.Ca
         main.main(arguments)
     assert caught.value.code == 2
     assert "usage: otel-modeldata" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["lss"], "otel-modeldata: error: expected a command, got 'lss': did you mean ls?"),
+        (["xyz", "--json"], "error: expected a command, got 'xyz': otel-modeldata --help lists them"),
+        (["--nope"], "otel-modeldata: error: unrecognized arguments: --nope"),
+        ([], "otel-modeldata COMMAND --help explains a command."),
+    ],
+)
+def test_without_a_command_the_error_says_how_to_find_one(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(arguments)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: otel-modeldata [-h]")
+    assert err.endswith(f"{expected}\n")
 
 
 @pytest.mark.parametrize(

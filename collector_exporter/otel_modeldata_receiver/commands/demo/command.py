@@ -77,7 +77,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         type=store_argument,
         default=DEFAULT_STORE,
-        help="where to store the blobs (default ./modeldata)",
+        help="where to store the blobs (default: ./modeldata)",
     )
     parser.add_argument(
         "--requests",

@@ -42,9 +42,10 @@ environment:
 {STORE_VARIABLES}
 
 exit codes:
-  0  found
-  2  wrong command line, or no line has the id
-  3  the store cannot be read
+  0    found
+  2    wrong command line, or no line has the id
+  3    the store cannot be read
+  130  Ctrl-C
 """
 _SHOWN_ROWS: Final = 3
 _NAME_WIDTH: Final = 32
