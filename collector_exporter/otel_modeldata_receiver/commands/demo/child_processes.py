@@ -1,6 +1,6 @@
 """The processes of the demo: each is started, waited for and ended here, so that none outlives the demo.
 
-`attended.py` ends them if the demo itself is killed. Each has a session of its own: Ctrl-C in a terminal reaches the
+`scripts/attended.py` ends them if the demo itself is killed. Each has a session of its own: Ctrl-C in a terminal reaches the
 demo only, which ends them in the right order. What a process logs is kept in a file, and its last line is in the error
 if the process ends too early.
 """
@@ -33,7 +33,7 @@ _END_SECONDS: Final = 30.0
 _LEAVE_SECONDS: Final = 0.5
 """How long processes may take to end when the demo is left; after that they are killed. The store is whole then too:
 an append is applied completely or not at all."""
-_ATTENDED: Final = Path(__file__).with_name("attended.py")
+_ATTENDED: Final = Path(__file__).parent / "scripts" / "attended.py"
 _LEFT_OUT: Final = ("OTEL_", "AZUREML_")
 
 
