@@ -236,7 +236,7 @@ def test_a_second_run_in_a_store_is_a_deployment_of_its_own(tmp_path: Path, fini
     found = re.fullmatch(r"accepted (\d+) = stored (\d+) events: nothing is lost, nothing is there twice", counts)
     assert found is not None
     assert found[1] == found[2]
-    assert of_flights == "     12 of 3 flights: request, inputs, outputs and response of each, with"
+    assert of_flights == "     12 from 3 flights: request, inputs, outputs and response of each, with"
     assert of_labels.endswith(" of 3 flights have landed")
     for words in commands_to_copy(done.stdout):
         if words[0] != "studio":  # it runs until Ctrl-C

@@ -1,8 +1,8 @@
 """The processes of the demo: each is started, waited for and ended here, so that none outlives the demo.
 
-`scripts/attended.py` ends them if the demo itself is killed. Each has a session of its own: Ctrl-C in a terminal reaches the
-demo only, which ends them in the right order. What a process logs is kept in a file, and its last line is in the error
-if the process ends too early.
+`scripts/attended.py` ends them if the demo itself is killed. Each has a session of its own: Ctrl-C in a terminal
+reaches the demo only, which ends them in the right order. What a process logs is kept in a file, and its last line is
+in the error if the process ends too early.
 """
 
 from __future__ import annotations

@@ -124,9 +124,9 @@ def _show_counts(result: Verification) -> None:
     )
     of_flights, of_labels = expected_events(result.joined, 0), expected_events(0, result.landings)
     write(
-        f"{of_flights:7,} of {counted(result.joined, 'flight')}: request, inputs, outputs and response of each, with\n"
-        "        the ids, the traces and the values that were sent\n"
-        f"{of_labels:7,} of {counted(result.landings, 'message')} with labels: {result.labels:,} of "
+        f"{of_flights:7,} from {counted(result.joined, 'flight')}: request, inputs, outputs and response of each, "
+        "with\n        the ids, the traces and the values that were sent\n"
+        f"{of_labels:7,} from {counted(result.landings, 'message')} with labels: {result.labels:,} of "
         f"{counted(len(result.requests), 'flight')} have landed\n"
         "from 18:00 in New York on, departure_delay came in seconds: see the report"
     )

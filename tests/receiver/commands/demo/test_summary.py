@@ -53,9 +53,9 @@ def test_the_last_lines_of_a_terminal_have_the_counts_and_what_they_count(
     assert len(last) <= 20
     assert last[:7] == [
         "accepted 3,805 = stored 3,805 events: nothing is lost, nothing is there twice",
-        "  3,748 of 937 flights: request, inputs, outputs and response of each, with",
+        "  3,748 from 937 flights: request, inputs, outputs and response of each, with",
         "        the ids, the traces and the values that were sent",
-        "     57 of 19 messages with labels: 906 of 937 flights have landed",
+        "     57 from 19 messages with labels: 906 of 937 flights have landed",
         "from 18:00 in New York on, departure_delay came in seconds: see the report",
         "",
         "to copy:",
