@@ -62,6 +62,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     index: bool = True,
     write: bool = True,
     near: Window = _ALWAYS,
+    unknown: str | None = None,
 ) -> FoundId:
     """Search for an id.
 
@@ -73,6 +74,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         index: whether to use the index, and to write it.
         write: whether the index may be written.
         near: when it happened, as far as it is known: of Parquet files only these row groups are searched.
+        unknown: what the error says if nothing has the id; by default how many bytes were searched, and what to do.
 
     Raises:
         UnknownNameError: no line has it.
@@ -105,9 +107,10 @@ def find_id(  # noqa: PLR0913 (most are keywords)
             ", or search without the index" if index and lookup.scanned < size and search.is_possible else ""
         )
         searched = f"no line of {size:,} bytes has it{damaged}; {cure}"
+        nothing = "there are no events to search in; correct the store or the window"
         raise UnknownNameError(
             f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: "
-            + (searched if size else "there are no events to search in; correct the store or the window")
+            + (f"{unknown}{damaged}" if unknown else searched if size else nothing)
         )
     events = tuple(sorted(found, key=_order))
     return FoundId(

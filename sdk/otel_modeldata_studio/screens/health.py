@@ -64,7 +64,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     quarantined: int
     duplicates: int
-    missing: int
+    missing: int | None
     gaps: tuple[tuple[int, int], ...]
     first: str | None = None
     last: str | None = None

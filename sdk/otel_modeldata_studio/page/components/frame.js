@@ -50,7 +50,7 @@ export function Frame({location, about, isReady, children}) {
         <select class="deployment" aria-label="Deployment" value=${deploymentIn(location) ?? ""} onChange=${choose}>
           ${!deploymentIn(location) && html`<option value="" disabled>choose</option>`}
           ${deployments.map(({name}) => html`<option key=${name} value=${name}>${name}</option>`)}
-          ${deployment && !deployments.some(({name}) => name === deployment) && html`<option value=${deployment}>${deployment}</option>`}
+          ${deployment && !deployments.some(({name}) => name === deployment) && html`<option value=${deployment} disabled>${deployment}</option>`}
         </select>`}
       <span class="store" title=${about?.store}><bdi>${about?.store}</bdi></span>
       <button type="button" class="plain" onClick=${turn} aria-label="Dark or light" title="Dark or light (t)">◐</button>

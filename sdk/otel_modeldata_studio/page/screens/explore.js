@@ -14,7 +14,7 @@ import {useRowPages} from "../components/row_pages.js";
 import {RowTable} from "../components/row_table.js";
 import {WindowPicker} from "../components/window_picker.js";
 import {filtersOf, textOf} from "../filters.js";
-import {bytes, count, iso} from "../format.js";
+import {bytes, count, iso, quoted} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, here, href, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
@@ -119,7 +119,7 @@ function Explored({deployment, location, about, columns}) {
 const NoRows = ({filters, change, deployment, store}) => filters.length > 0
   ? html`<${Empty} title="No row passes these filters"><p><button type="button" onClick=${() => change([])}>Show all rows of the window</button></p><//>`
   : html`
-    <${Empty} title="No rows in this window" lines=${[`otel-modeldata why ${deployment} --store '${store}'`]}>
+    <${Empty} title="No rows in this window" lines=${[`otel-modeldata why ${deployment} --store ${quoted(store)}`]}>
       <p><button type="button" onClick=${() => go({since: "all", until: null})}>Show all rows</button></p>
       <p>If there should be some, this says why there are none:</p>
     <//>`;
