@@ -57,7 +57,9 @@ def unlock_folder(descriptor: int | None) -> None:
 
 def remove_abandoned(folders: Iterable[Path]) -> None:
     """Remove those folders of this user whose process has ended; what cannot be removed stays."""
-    for folder in folders if fcntl is not None else ():
+    if fcntl is None:
+        return
+    for folder in folders:
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:  # another user's, or it has just gone

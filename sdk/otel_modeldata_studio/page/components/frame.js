@@ -9,7 +9,7 @@ import {KeysHelp} from "./keys_help.js";
 
 const OF_DEPLOYMENT = [["explore", "Explore"], ["performance", "Performance"]];
 /** The screens whose address begins with a deployment. */
-const WITH_DEPLOYMENT = ["explore", "feature", "performance"];
+const WITH_DEPLOYMENT = ["explore", "collection", "feature", "performance"];
 
 /** The deployment that the URL names, as "endpoint/deployment". */
 export function deploymentOf(location) {

@@ -43,6 +43,10 @@ function compared({day, null_alarm: nulls}) {
   return `${time(day.since, "minute")} to ${time(day.until, "minute")} UTC (${about}${count(day.rows)} rows), compared with ${baselineText(day.baseline)} (${about}${count(day.baseline_rows)} rows)`;
 }
 
+/** Collections whose rows Explore does not list: it has labels, bodies and spans beside the rows of their requests. */
+const ALONE = ["ground_truth", "request", "response", "app_traces", "app_spans", "app_events"];
+const rowsOf = ({name, endpoint, deployment, collection}) => ALONE.includes(collection) || !endpoint ? link("collection", name.split("/")) : link("explore", [endpoint, deployment]);
+
 const NOT_YET = html`<span class="soft not-yet" title="Not looked at yet">soon</span>`;
 const NOTHING = html`<span class="soft">–</span>`;
 
@@ -71,7 +75,7 @@ function Row({row, isCursor, about, hasParked}) {
   return html`
     <tbody class=${`${row.state}${isCursor ? " cursor" : ""}`}>
       <tr aria-current=${isCursor ? "true" : null}>
-        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${endpoint ? html`<a href=${link("explore", parts)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
+        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${name ? html`<a href=${rowsOf(row)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
         <td title=${row.events === null ? "Not counted yet" : count(row.events)}>${row.is_estimated && row.events !== null ? "≈ " : ""}${compact(row.events)}</td>
@@ -107,7 +111,7 @@ export default function Home({location, about}) {
   };
   useKeys({
     j: step(1), k: step(-1), "/": () => search.current?.focus(),
-    Enter: () => at >= 0 && rows[at].endpoint && visit(link("explore", [rows[at].endpoint, rows[at].deployment])),
+    Enter: () => at >= 0 && rows[at].name && visit(rowsOf(rows[at])),
     Escape: () => { search.current?.blur(); if (wanted) go({find: null}, {replace: true}); },
   });
   if (!answer) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} lines=${8} />`;
