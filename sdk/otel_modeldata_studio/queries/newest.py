@@ -37,6 +37,8 @@ def cells_of_newest(  # noqa: PLR0913, PLR0917 (what a query takes)
     label: Column | None,
     since: int,
     count: int,
+    *,
+    has_row_ids: bool,
 ) -> Sql:
     """The time, an id of the request, and the cells of rows.
 
@@ -47,6 +49,7 @@ def cells_of_newest(  # noqa: PLR0913, PLR0917 (what a query takes)
         label: the column that names the row of a label, if there is one.
         since: the time of the earliest row, in nanoseconds since the epoch.
         count: at most so many.
+        has_row_ids: whether the rows are those of a model; a body or a span belongs to all rows of its request.
     """
     aliases = {name: f"c{number}" for number, name in enumerate(shown)}
     if label is not None:
@@ -55,8 +58,8 @@ def cells_of_newest(  # noqa: PLR0913, PLR0917 (what a query takes)
     rows = scan(late, columns, aliases, Window(since=since), envelope=("time", *_IDS))
     named = [] if label is None else ["CAST(label_row AS VARCHAR)"]
     # Where nobody gave a correlation id, as in spans, the trace leads to the request.
-    of_row = "CASE WHEN coalesce(_correlationid, '') <> '' THEN _row_id END"
-    ids = [*named, of_row, "_correlationid", "substr(_traceparent, 4, 32)", "_event_id"]
+    of_row = ["CASE WHEN coalesce(_correlationid, '') <> '' THEN _row_id END"] if has_row_ids else []
+    ids = [*named, *of_row, "_correlationid", "substr(_traceparent, 4, 32)", "_event_id"]
     known = ", ".join(f"nullif({one}, '')" for one in ids)
     cells = ", ".join(cell_text(aliases[name], columns[name].kind) for name in shown)
     text = f"SELECT epoch_ns(_time), coalesce({known}){', ' if cells else ''}{cells} FROM ("

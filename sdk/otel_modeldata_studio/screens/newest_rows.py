@@ -15,6 +15,7 @@ from ..queries.joined_rows import LABEL_ROW
 from ..queries.moments import iso
 from ..queries.newest import cells_of_newest, newest_times
 from ..tables.column import columns_of
+from ..tables.deployment_rows import NO_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,8 @@ def newest(studio: Studio, *, collection: str, limit: int = 100) -> NewestAnswer
     rows: list[NewestRow] = []
     if moments:
         label = every.get(LABEL_ROW)
-        text = cells_of_newest(found.pieces, every, list(shown), label, moments[-1], limit)
+        has_row_ids = collection.rpartition("/")[2] not in NO_ROWS
+        text = cells_of_newest(found.pieces, every, list(shown), label, moments[-1], limit, has_row_ids=has_row_ids)
         for time, row_id, *values in database.rows(text.text, text.parameters):
             pairs = zip(values[::2], values[1::2], shown.values(), strict=True)
             cells = [cell_of(value, size, one.kind) for value, size, one in pairs]

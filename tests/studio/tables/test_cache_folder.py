@@ -22,7 +22,7 @@ from otel_modeldata_reader import ReaderError
 from otel_modeldata_reader.window import Window
 from otel_modeldata_studio.queries.scans import scan
 from otel_modeldata_studio.tables import cache_folder
-from otel_modeldata_studio.tables.abandoned_folders import remove_abandoned
+from otel_modeldata_studio.tables.abandoned_folders import lock_folder, remove_abandoned
 from otel_modeldata_studio.tables.cache_folder import CacheFolder, CacheFullError
 from otel_modeldata_studio.tables.column import columns_of
 from otel_modeldata_studio.web.api import _status
@@ -224,13 +224,13 @@ def test_the_folder_of_a_studio_that_was_killed_goes_with_the_next_one(tmp_path:
 def test_a_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, removed = cache_folder.lock_folder, []
+    removed: list[Path] = []
 
     def late(folder: Path) -> int | None:
         if not removed:
             removed.append(folder)
             remove_abandoned([folder])
-        return real(folder)
+        return lock_folder(folder)
 
     monkeypatch.setattr(cache_folder, "lock_folder", late)
     folder = CacheFolder(tmp_path)
