@@ -283,6 +283,16 @@ def test_a_column_is_brought_to_the_front_of_the_table(explore: Any) -> None:
     assert titles(page) == [*before[:4], "visits", *others]
 
 
+def test_a_count_that_is_estimated_says_so(shop_studio: StudioProcess, open_page: OpenPage) -> None:
+    watched = open_page(shop_studio.at("health"))
+    watched.page.route(
+        "**/api/volume?*", lambda route: route.fulfill(json=route.fetch().json() | {"is_estimated": True})
+    )
+    watched.page.goto(shop_studio.at("explore/shop/blue?since=all"))
+    watched.settle(ROWS)
+    expect(watched.page.locator(TOTAL)).to_contain_text("\u2248 765 rows")
+
+
 def test_the_count_of_rows_is_above_the_bars(explore: Any) -> None:
     page = explore().page
     total, chart = page.locator(TOTAL).bounding_box(), page.locator(".volume .u-over").bounding_box()

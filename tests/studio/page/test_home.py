@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pytest
     from chromium import OpenPage, WatchedPage
+    from playwright.sync_api import Route
     from shop_store import Shop
     from studio_process import StartStudio, StudioProcess
 
@@ -58,6 +59,33 @@ def test_a_row_says_why_it_needs_eyes_and_the_command_is_copied(
     assert page.evaluate("navigator.clipboard.readText()") == command
     expect(row.locator("[data-name=quarantined]")).to_have_text("1")
     expect(row.locator("svg.sparkline")).to_have_count(1)
+
+
+def test_every_count_that_is_estimated_says_so(shop_studio: StudioProcess, open_page: OpenPage) -> None:
+    def estimated(route: Route) -> None:
+        answer = route.fetch().json()
+        for row in answer["collections"]:
+            row |= {"events": 614, "rows": 12_345, "is_estimated": row["collection"] == "request"}
+            if row["day"]:
+                row["day"] |= {"rows": 172_500, "baseline_rows": 128_000, "is_estimated": True}
+        route.fulfill(json=answer)
+
+    watched = open_page(shop_studio.at("health"))
+    watched.page.route("**/api/home", estimated)
+    watched.page.goto(shop_studio.at("home"))
+    watched.settle("table.collections")
+    page = watched.page
+    row = page.locator("table.collections tbody", has=page.get_by_role("link", name="shop/blue/request")).locator("td")
+    assert row.nth(2).inner_text() == "\u2248 614"
+    assert row.nth(3).inner_text() == "\u2248 12.3K"
+    titles = [row.nth(at).get_attribute("title") for at in (2, 3)]
+    assert [str(one).partition(":")[0] for one in titles] == ["About 614", "About 12,345"]
+    other = page.locator("table.collections tbody", has=page.get_by_role("link", name="shop/blue/response"))
+    assert other.locator("td").nth(2).inner_text() == "614"
+    compared = page.locator("[data-name=drift][title*='compared with']").first.get_attribute("title")
+    assert compared is not None
+    assert "(\u2248 172,500 rows), compared with " in compared
+    assert compared.endswith("(\u2248 128,000 rows)")
 
 
 def test_a_command_has_its_button_after_its_last_word(shop_studio: StudioProcess, open_page: OpenPage) -> None:

@@ -34,6 +34,10 @@ inputs.collect(frame)  # the DataFrame that you score`,
 /** A count that is fine when it is 0, and otherwise stands out. */
 const Faults = ({value, name}) => html`<td class=${value > 0 ? "alarm-text" : "soft"} data-name=${name}>${value === null ? "–" : count(value)}</td>`;
 
+/** A count, or an estimate of one. */
+const countText = (value, isEstimated) => `${isEstimated && value !== null ? "≈ " : ""}${compact(value)}`;
+const countTitle = (value, isEstimated) => value === null ? "Not counted yet" : isEstimated ? `About ${count(value)}: estimated by bytes, until its hours are sealed or compact` : count(value);
+
 /** What the columns of a row were compared with, in a sentence; null if nothing was. */
 function compared({day, null_alarm: nulls}) {
   if (nulls === null) return "The last day is compared in the background: it comes in a moment.";
@@ -78,8 +82,8 @@ function Row({row, isCursor, about, hasParked}) {
         <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${name ? html`<a href=${rowsOf(row)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
-        <td title=${row.events === null ? "Not counted yet" : count(row.events)}>${row.is_estimated && row.events !== null ? "≈ " : ""}${compact(row.events)}</td>
-        <td class="wide" title=${row.rows === null ? "Not counted yet" : row.is_estimated ? "Estimated by bytes, until its hours are sealed or compact" : count(row.rows)}>${row.is_estimated && row.rows !== null ? "≈ " : ""}${compact(row.rows)}</td>
+        <td title=${countTitle(row.events, row.is_estimated)}>${countText(row.events, row.is_estimated)}</td>
+        <td class="wide" title=${countTitle(row.rows, row.is_estimated)}>${countText(row.rows, row.is_estimated)}</td>
         <td class="wide" title=${row.parquet_bytes ? `and ${bytes(row.parquet_bytes)} of Parquet` : null}>${bytes(row.bytes)}</td>
         <${Faults} value=${row.gaps} name="gaps" />
         <${Faults} value=${row.duplicates} name="duplicates" />
