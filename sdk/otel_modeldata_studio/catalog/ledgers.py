@@ -41,8 +41,8 @@ _COMPRESSED: Final = 5
 _MOST_RANGES: Final = 100
 _MOST_LINES: Final = 2_000
 _MOST_FINDINGS: Final = 100
-_WITHOUT_NUMBERS: Final = "without numbers: missing ones cannot be detected"
-"""As a note of an audit has it."""
+_WITHOUT_NUMBERS: Final = "not known: events without numbers"
+"""Instead of the numbers that are missing."""
 _SHARE: Final = 10
 """Audits take at most one part of the time in this number of parts."""
 

@@ -27,6 +27,7 @@ __all__ = ["NewestAnswer", "NewestColumn", "NewestRow", "newest"]
 
 _MOST_ROWS: Final = 500
 _MOST_COLUMNS: Final = 60
+_LISTING_SECONDS: Final = 8.0
 _SPANS_NS: Final = tuple(hours * 3_600 * 1_000_000_000 for hours in (1, 24, 24 * 30))
 """How long before the end of a collection its newest rows are looked for, one after the other."""
 
@@ -69,6 +70,8 @@ def newest(studio: Studio, *, collection: str, limit: int = 100) -> NewestAnswer
         ReaderError: the store cannot be read.
     """
     known = studio.catalog.listing().collections
+    if collection not in known:  # of a store that is still being listed it may not be among the newest folders
+        known = studio.catalog.whole(_LISTING_SECONDS).collections
     if collection not in known:
         raise UnknownNameError(
             f"expected a collection of {studio.store.objects.shown}, got {collection!r:.200}: "

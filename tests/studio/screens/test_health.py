@@ -251,6 +251,6 @@ def test_of_events_without_numbers_it_is_not_known_what_is_missing(tmp_path: Pat
         duplicates=1,
         missing=None,
         gaps=(),
-        note="without numbers: missing ones cannot be detected",
+        note="not known: events without numbers",
     )
     assert (shown.gaps, shown.duplicates) == (None, 1)

@@ -12,6 +12,7 @@ import {go, link, visit} from "../state.js";
 import {baselineText} from "../time_window.js";
 
 const SECONDS = 10;
+const HOUR_MILLISECONDS = 3_600_000;
 const DRIFTED = 0.2;
 const STATES = {bad: "needs eyes", warn: "look at it", ok: "well"};
 
@@ -57,7 +58,7 @@ const NOTHING = html`<span class="soft">–</span>`;
 /** Columns that lost values; of labels, which come late, how many rows have one. */
 function Nulls({row: {null_alarm: nulls, labels, day}}) {
   if (nulls === null) return NOT_YET;
-  if (labels) return html`<span class="soft">${percent(labels.labeled / labels.rows)} labeled${day && ` in ${duration((Date.parse(day.until) - Date.parse(day.since)) / 1000)}`}</span>`;
+  if (labels) return html`<span class="soft">${percent(labels.labeled / labels.rows)} labeled${day && ` in ${Math.round((Date.parse(day.until) - Date.parse(day.since)) / HOUR_MILLISECONDS)} h`}</span>`;
   if (nulls.length === 0) return NOTHING;
   return html`<span class="alarm-text"><bdi>${ownName(nulls[0])}</bdi>${nulls.length > 1 && ` +${nulls.length - 1}`}</span>`;
 }
