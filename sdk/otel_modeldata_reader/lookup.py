@@ -62,6 +62,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     index: bool = True,
     write: bool = True,
     near: Window = _ALWAYS,
+    unknown: str | None = None,
 ) -> FoundId:
     """Search for an id.
 
@@ -73,6 +74,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         index: whether to use the index, and to write it.
         write: whether the index may be written.
         near: when it happened, as far as it is known: of Parquet files only these row groups are searched.
+        unknown: what the error says if nothing has the id; by default how many bytes were searched, and what to do.
 
     Raises:
         UnknownNameError: no event has it, or none can.
@@ -108,10 +110,11 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         if index and lookup.scanned < size:
             cure += ", or search without the index"
         damaged = f"; {', '.join(map(str, lookup.damaged))} has its text, and is damaged" if lookup.damaged else ""
-        missing = f"no event has it{damaged}; {cure}"
+        missing = f"{unknown}{damaged}" if unknown else f"no event has it{damaged}; {cure}"
+        nothing = "there are no events to search in; correct the store or the window"
         raise UnknownNameError(
             f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: "
-            + (missing if size else "there are no events to search in; correct the store or the window")
+            + (missing if size or unknown else nothing)
         )
     events = tuple(sorted(found, key=_order))
     return FoundId(
