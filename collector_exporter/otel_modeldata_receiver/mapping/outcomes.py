@@ -17,7 +17,7 @@ import msgspec
 from ..exceptions import BadRecordError
 from .bounds.record_cost import LARGE_BYTES, check_values, is_light
 from .event import LargePayload, PlacedLine
-from .protowire import field
+from .protowire import content_of, field
 from .quarantine import MAX_INLINE_RESOURCE_BYTES, Rejected
 from .rejection import reason_of_bug, rejected, unknown_identity
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .bounds.event_time import EventTimes
     from .bounds.outline import Part, Share
     from .event import Outcome
+    from .otlp import Record
     from .signal import RecordMapper, Signal
 
 __all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
@@ -166,7 +167,7 @@ class Outcomes:
                     outcome = yield from self._map_large(record, scope)
                 else:
                     try:
-                        outcome = map_(record)
+                        outcome = map_(record)  # type: ignore[arg-type]  # only large ones are not copied
                     except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
                         outcome = error
                 if isinstance(outcome, PlacedLine):
@@ -202,7 +203,7 @@ class Outcomes:
         self._count(share, done - counted, room)
         yield from self._end_scope(part, scope, records[done:], room)
 
-    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[bytes], room: int) -> Iterator[None]:
+    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[Record], room: int) -> Iterator[None]:
         """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
         self._calls_without_content += scope.mapper.calls_without_content + scope.alone.calls_without_content
         if self._together:
@@ -220,16 +221,17 @@ class Outcomes:
         return len(self._large.pop().content)
 
     def _map_large(
-        self, record: bytes, scope: Mappers
+        self, large: Record, scope: Mappers
     ) -> Generator[Step, Outcome | Exception | None, Outcome | Exception]:
         """The result for a record that may take long."""
         message = self._signal.message
         try:
-            line = scope.mapper.line_of_large(record)
+            line = scope.mapper.line_of_large(large)
         except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
             return error
         if line is not None:
             return line
+        record = content_of(large)
         if not is_light(record, message):
             return (yield partial(_mapped_alone, scope.alone, record, message, self._limits.max_record_values))
         try:
@@ -237,7 +239,7 @@ class Outcomes:
         except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
             return error
 
-    def _add(self, record: bytes, outcome: LargePayload | Exception | None, share: Share, scope: Mappers) -> int:
+    def _add(self, encoded: Record, outcome: LargePayload | Exception | None, share: Share, scope: Mappers) -> int:
         """Collect what is no line, and return the bytes that it takes."""
         if isinstance(outcome, LargePayload):
             self._large.append(outcome)
@@ -256,6 +258,7 @@ class Outcomes:
             if not any(outcome is defect for defect in self._defects[-1:]):
                 self._defects.append(outcome)
         share.rejected += 1
+        record = content_of(encoded)
         if share.rejected > MOST_SINGLE:
             self._together.append(record)
             self._records[share.tenant] -= 1  # it is counted with the rest of its share
@@ -335,7 +338,7 @@ class _Rejecting:
     def map(self, _: bytes) -> Outcome:
         raise self._error
 
-    def line_of_large(self, _: bytes) -> PlacedLine | None:
+    def line_of_large(self, _: Record) -> PlacedLine | None:
         return None
 
 
@@ -347,12 +350,12 @@ def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values
         return error
 
 
-def _keep_rest(part: Part, rest: Sequence[bytes], bound: str) -> Iterator[None]:
+def _keep_rest(part: Part, rest: Sequence[Record], bound: str) -> Iterator[None]:
     """Keep records of a scope together, as a request of their own."""
     records = part.records
     encoded = [field(1, records.scope.SerializeToString())]
     for start in range(0, len(rest), _REST_STEP):
-        encoded += [field(2, one) for one in rest[start : start + _REST_STEP]]
+        encoded += [field(2, content_of(one)) for one in rest[start : start + _REST_STEP]]
         yield
     content = field(1, records.resource) + field(2, b"".join(encoded))
     if records.schema_url:

@@ -43,7 +43,7 @@ class RecordMapper(Protocol):
         """
         ...
 
-    def line_of_large(self, record: bytes, /) -> PlacedLine | None:
+    def line_of_large(self, record: otlp.Record, /) -> PlacedLine | None:
         """The line of a large record, if it is known to take a millisecond at most; None where that is not known."""
         ...
 

@@ -70,7 +70,7 @@ class SpanMapper:
         self._kept = kept
         self.calls_without_content = 0
 
-    def line_of_large(self, _: bytes) -> PlacedLine | None:
+    def line_of_large(self, _: otlp.Record) -> PlacedLine | None:
         """See `RecordMapper`: the values of a span are never known before they are counted."""
         return None
 

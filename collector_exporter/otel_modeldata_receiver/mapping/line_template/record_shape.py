@@ -111,14 +111,20 @@ class RecordShape:
         """Where the body of these records is."""
         return self.head.size, self.tail.size
 
-    def fit(self, raw: bytes) -> Fitting | None:
-        """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
+    def fit(self, raw: bytes, begin: int = 0, stop: int | None = None) -> Fitting | None:
+        """The text of the body and all pieces of a record of this shape; None for a record of another shape.
+
+        Args:
+            raw: the record, or bytes in which it is.
+            begin: where it begins.
+            stop: where it ends; by default at the end of `raw`.
+        """
         head, tail = self.head, self.tail
-        start, end = head.size, len(raw) - tail.size
+        start, end = begin + head.size, (len(raw) if stop is None else stop) - tail.size
         body_header = protowire.text_header(end - start)
         if not body_header or not raw.startswith(body_header, start):
             return None
-        before = head.unpack(raw, 0)
+        before = head.unpack(raw, begin)
         if before[::2] != head.common:
             return None
         behind = tail.unpack(raw, end)
@@ -128,25 +134,31 @@ class RecordShape:
         return raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end], before + behind
 
 
-def layout_of(raw: bytes) -> Layout | None:
+def layout_of(raw: bytes, begin: int = 0, stop: int | None = None) -> Layout | None:
     """The layout of a record whose body is the first array of objects in it; None where that is not so.
 
     It is a guess, in a microsecond: only templates with this layout need to be compared with the record.
+
+    Args:
+        raw: the record, or bytes in which it is.
+        begin: where it begins.
+        stop: where it ends; by default at the end of `raw`.
     """
-    text = raw.find(_ROWS)
-    if text < _LEAST_HEADER_BYTES:
+    stop = len(raw) if stop is None else stop
+    text = raw.find(_ROWS, begin, stop)
+    if text < begin + _LEAST_HEADER_BYTES:
         return None
     inner = text - 1
-    while raw[inner - 1] >= 0x80 and inner > 1:
+    while raw[inner - 1] >= 0x80 and inner > begin + 1:
         inner -= 1
     outer = inner - 2
-    while raw[outer - 1] >= 0x80 and outer > 1:
+    while raw[outer - 1] >= 0x80 and outer > begin + 1:
         outer -= 1
     is_length = raw[text - 1] < 0x80 and text - inner <= _MOST_LENGTH_BYTES
-    if not is_length or outer < 1 or raw[inner - 1] != _STRING_VALUE or raw[outer - 1] != _BODY:
+    if not is_length or outer <= begin or raw[inner - 1] != _STRING_VALUE or raw[outer - 1] != _BODY:
         return None
-    size, begin = protowire.varint(raw, inner)
-    return (outer, len(raw) - text - size) if begin == text else None
+    size, after = protowire.varint(raw, inner)
+    return (outer - begin, stop - text - size) if after == text else None
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:

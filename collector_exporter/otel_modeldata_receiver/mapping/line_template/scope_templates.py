@@ -89,12 +89,18 @@ class ScopeTemplates:
         self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
         """For each template, the template of the record that followed it last time: a guess at the next one."""
 
-    def line_of(self, raw: bytes) -> PlacedLine | None:
-        """The line of an encoded `LogRecord`; None where it is not ordinary."""
+    def line_of(self, raw: bytes, begin: int = 0, stop: int | None = None) -> PlacedLine | None:
+        """The line of an encoded `LogRecord`; None where it is not ordinary.
+
+        Args:
+            raw: the record, or bytes in which it is.
+            begin: where it begins.
+            stop: where it ends; by default at the end of `raw`.
+        """
         template = self._followed_by.get(self._last)
-        fitting = None if template is None else template.shape.fit(raw)
+        fitting = None if template is None else template.shape.fit(raw, begin, stop)
         if template is None or fitting is None:
-            found = self._sender.fitting(raw)
+            found = self._sender.fitting(raw, begin, stop)
             if found is None:
                 self.fitted = False
                 return None
@@ -102,7 +108,7 @@ class ScopeTemplates:
             self._followed_by[self._last] = template
         self._last = template
         self.fitted = True
-        return self._fill(template, raw, *fitting)
+        return self._fill(template, raw, len(raw) if stop is None else stop, *fitting)
 
     def learn(self, raw: bytes, record: LogRecord, outcome: PlacedLine | LargePayload) -> None:
         """Learn the template of a record that `line_of` did not take, if its shape was seen before.
@@ -120,15 +126,15 @@ class ScopeTemplates:
         self._may_learn -= 1
         template = learn(shape, record, self._scope)
         fitting = shape.fit(raw)
-        if template is not None and fitting is not None and self._fill(template, raw, *fitting) == outcome:
+        if template is not None and fitting is not None and self._fill(template, raw, len(raw), *fitting) == outcome:
             self._sender.add(template)
         else:
             self._sender.refuse(shape)
 
     def _fill(
-        self, template: LineTemplate, raw: bytes, text: bytes | memoryview, pieces: tuple[bytes, ...]
+        self, template: LineTemplate, raw: bytes, stop: int, text: bytes | memoryview, pieces: tuple[bytes, ...]
     ) -> PlacedLine | None:
-        """The line of a record with these pieces; None where a value is not ordinary."""
+        """The line of a record that ends at `stop` of `raw`, with these pieces; None where a value is not ordinary."""
         time_ns = int.from_bytes(pieces[template.time], "little")
         if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
             return None
@@ -144,7 +150,7 @@ class ScopeTemplates:
                 second = self._open_second(name, time_ns)
             if len(text) != second.size:
                 second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
-            rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw)
+            rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw, stop)
             derived: list[Any] = [
                 second.time,
                 b"%d" % time_ns,
@@ -158,7 +164,9 @@ class ScopeTemplates:
                 if end != len(pieces[index]):
                     raise _NotOrdinaryError
                 derived.append(b"%d" % number)
-            data = template.line % template.pick(pieces + tuple(derived))
+            line: list[Any] = [*template.line]
+            line[1::2] = template.pick(pieces + tuple(derived))
+            data = b"".join(line)
             if rows is text and not data.isascii():  # a text of which there is no copy
                 str(text, "utf-8")
         except _NO_LINE:
@@ -199,18 +207,19 @@ def _rows(text: bytes, template: LineTemplate) -> bytes:
     return body.rows_of(text, is_own=template.is_own)
 
 
-def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes | memoryview:
-    """The rows in the large text of a record, without a copy where they are in the line as they are.
+def _large_rows(text: memoryview, template: LineTemplate, raw: bytes, stop: int) -> bytes | memoryview:
+    """The rows in the large text of a record that ends at `stop`, without a copy where the line has them as they are.
 
     Raises:
         _NotOrdinaryError: it may take long to look at them.
         msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
     """
-    if may_have_many_rows(raw):
+    end = stop - template.shape.tail.size
+    start = end - len(text)
+    if may_have_many_rows(raw, start, end):
         raise _NotOrdinaryError
-    start = len(raw) - template.shape.tail.size - len(text)
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text
-    if len(raw) > LONG_BYTES:
+    if len(text) > LONG_BYTES:
         raise _NotOrdinaryError
     return _rows(bytes(text), template)

@@ -29,7 +29,7 @@ class LineTemplate:
     Attributes:
         shape: the shape of the records.
         collection: their collection, or the index of its name in the pieces.
-        line: the line, with `%b` in place of each part that varies.
+        line: the parts of the line; those at odd positions vary, and are empty here.
         pick: picks these parts, in their order, from the pieces of the record, then the parts of `DERIVED`, the
             hexadecimal digits of `ids`, and the decimal digits of `numbers`.
         event_id: the index of the id of the line in the pieces.
@@ -43,7 +43,7 @@ class LineTemplate:
 
     shape: RecordShape
     collection: bytes | int
-    line: bytes
+    line: tuple[bytes, ...]
     pick: Pick
     event_id: int
     time: int
@@ -74,10 +74,16 @@ def make(
     size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
     derived = [*DERIVED, *ids, *numbers]
     varying = [part for part in parts if not isinstance(part, bytes)]
+    line = [b""]
+    for part in parts:
+        if isinstance(part, bytes):
+            line[-1] += part
+        else:
+            line += [b"", b""]
     return LineTemplate(
         shape=shape,
         collection=names[0] if names else collection.encode(),
-        line=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
+        line=tuple(line),
         pick=itemgetter(*(size + derived.index(part) if part in derived else int(part) for part in varying)),
         event_id=event_id,
         time=next(index for index, slot in slots.items() if slot.field == "time_unix_nano"),
