@@ -18,7 +18,10 @@ from .line_template.scope_templates import ScopeTemplates
 from .protowire import content_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .event import LargePayload, PlacedLine
+    from .line_template.record_run import RecordRun
     from .line_template.template_cache import TemplateCache
     from .otlp import Record
     from .scope import ScopeContext
@@ -40,6 +43,10 @@ class LogRecordMapper:
     def __init__(self, scope: ScopeContext, templates: TemplateCache | None) -> None:
         self._scope = scope
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
+
+    def run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+        """See `RecordMapper`."""
+        return None if self._templates is None else self._templates.run_of(records)
 
     def line_of_large(self, record: Record) -> PlacedLine | None:
         """See `RecordMapper`: a record that fits a template has nothing large but its text."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .bounds.event_time import EventTimes
     from .bounds.outline import Part, Share
     from .event import Outcome
+    from .line_template.record_run import RecordRun
     from .otlp import Record
     from .signal import RecordMapper, Signal
 
@@ -150,7 +151,7 @@ class Outcomes:
 
     def map_all(self, part: Part, scope: Mappers) -> Generator[Step, Outcome | Exception | None, None]:
         """Map the records of one scope."""
-        share, records, lines, map_ = part.share, part.records.records, self._lines, scope.mapper.map
+        share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
         most_folders = self._limits.folders_per_request
@@ -160,27 +161,22 @@ class Outcomes:
             if sent > _CHUNK_BYTES:
                 chunk = chunk[: max(1, _CHUNK_BYTES * len(chunk) // sent)]
                 sent = sum(map(len, chunk))
-            size, folders = 0, len(lines)
-            for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
-                outcome: Outcome | Exception
-                if len(record) > LARGE_BYTES:
-                    outcome = yield from self._map_large(record, scope)
-                else:
-                    try:
-                        outcome = map_(record)  # type: ignore[arg-type]  # only large ones are not copied
-                    except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
-                        outcome = error
-                if isinstance(outcome, PlacedLine):
-                    line = outcome.line
-                    size += len(line.data)
-                    lines[outcome.folder].append(line)
-                else:
-                    size += self._add(record, outcome, share, scope)
+            folders = len(lines)
+            last: Outcome | Exception = None
+            run = _run_of(scope.mapper, chunk) if share.folders < most_folders else None  # it has one folder
+            if run is None:
+                size, last = yield from self._map_each(chunk, share, scope)
+            else:
+                lines[run.folder] += run.lines
+                size = run.size
+                if len(run.lines) < len(chunk):
+                    chunk = chunk[: len(run.lines)]
+                    sent = sum(map(len, chunk))
             done += len(chunk)
             share.folders += len(lines) - folders
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
                 done -= 1
-                size -= self._take_back(outcome)
+                size -= self._take_back(last)
             room -= size
             self._steps += len(chunk)
             self._bytes += size + sent
@@ -202,6 +198,28 @@ class Outcomes:
                     lines = self._lines
         self._count(share, done - counted, room)
         yield from self._end_scope(part, scope, records[done:], room)
+
+    def _map_each(
+        self, chunk: Sequence[Record], share: Share, scope: Mappers
+    ) -> Generator[Step, Outcome | Exception | None, tuple[int, Outcome | Exception]]:
+        """Map some records, each alone; returns the bytes that they take, and the result for the last one."""
+        lines, map_, size = self._lines, scope.mapper.map, 0
+        outcome: Outcome | Exception = None
+        for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
+            if len(record) > LARGE_BYTES:
+                outcome = yield from self._map_large(record, scope)
+            else:
+                try:
+                    outcome = map_(record)  # type: ignore[arg-type]  # only large ones are not copied
+                except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
+                    outcome = error
+            if isinstance(outcome, PlacedLine):
+                line = outcome.line
+                size += len(line.data)
+                lines[outcome.folder].append(line)
+            else:
+                size += self._add(record, outcome, share, scope)
+        return size, outcome
 
     def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[Record], room: int) -> Iterator[None]:
         """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
@@ -338,7 +356,20 @@ class _Rejecting:
     def map(self, _: bytes) -> Outcome:
         raise self._error
 
+    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
+        return None
+
     def line_of_large(self, _: Record) -> PlacedLine | None:
+        return None
+
+
+def _run_of(mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
+    """The lines of the first of some records, made together; None where each is to be mapped alone."""
+    if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+        return None
+    try:
+        return mapper.run_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+    except Exception:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it, when it is mapped alone)
         return None
 
 

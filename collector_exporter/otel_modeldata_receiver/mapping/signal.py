@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..config.kept_spans import KeptSpans
     from .event import Outcome, PlacedLine
+    from .line_template.record_run import RecordRun
     from .rejection import Identity
     from .scope import ScopeContext
 
@@ -41,6 +42,10 @@ class RecordMapper(Protocol):
         Raises:
             BadRecordError: it cannot become a line.
         """
+        ...
+
+    def run_of(self, records: Sequence[bytes], /) -> RecordRun | None:
+        """The lines of the first of some small records, if they can be made together; None where that is not known."""
         ...
 
     def line_of_large(self, record: otlp.Record, /) -> PlacedLine | None:
