@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from ..exceptions import BadRecordError
+from .bounds.outline import bytes_bound, folders_bound
 from .bounds.record_cost import LARGE_BYTES, check_values, is_light
 from .event import LargePayload, PlacedLine
 from .protowire import content_of, field
@@ -228,7 +229,7 @@ class Outcomes:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
         if rest:
-            bound = _bytes_bound(part.share, self._limits) if room < 0 else _folders_bound(self._limits)
+            bound = bytes_bound(part.share, self._limits) if room < 0 else folders_bound(self._limits)
             yield from _keep_rest(part, rest, bound)
 
     def _take_back(self, outcome: Outcome | Exception) -> int:
@@ -392,18 +393,3 @@ def _keep_rest(part: Part, rest: Sequence[Record], bound: str) -> Iterator[None]
     if records.schema_url:
         content += field(3, records.schema_url.encode())
     part.share.keep(field(1, content), len(rest), bound)
-
-
-def _folders_bound(limits: LimitsConfig) -> str:
-    return (
-        f"too many folders: expected lines of a deployment in a request for at most {limits.folders_per_request} "
-        "collections and hours (limits.folders_per_request), got more; send old events in smaller requests"
-    )
-
-
-def _bytes_bound(share: Share, limits: LimitsConfig) -> str:
-    return (
-        f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
-        f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
-        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
-    )

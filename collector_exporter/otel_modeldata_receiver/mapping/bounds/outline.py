@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...config.limits import LimitsConfig
     from ..resource import ReadResource
 
-__all__ = ["ALLOWANCE_BYTES", "Part", "Share", "outline"]
+__all__ = ["ALLOWANCE_BYTES", "Part", "Share", "bytes_bound", "folders_bound", "outline"]
 
 ALLOWANCE_BYTES: Final = 64 * 1024
 """Added to the bound on growth: a line has about a kilobyte beside its rows, however small its record is."""
@@ -305,3 +305,20 @@ class _Reader:
             f"too many records: expected at most {self._limits.max_request_records} of one deployment in one request "
             "(limits.max_request_records), got more; send several requests"
         )
+
+
+def folders_bound(limits: LimitsConfig) -> str:
+    """The bound on folders, as a sentence."""
+    return (
+        f"too many folders: expected lines of a deployment in a request for at most {limits.folders_per_request} "
+        "collections and hours (limits.folders_per_request), got more; send old events in smaller requests"
+    )
+
+
+def bytes_bound(share: Share, limits: LimitsConfig) -> str:
+    """The bound on bytes of lines, as a sentence."""
+    return (
+        f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
+        f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
+        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
+    )

@@ -92,7 +92,7 @@ class LibraryTemplates:
     def fitting(
         self, raw: bytes, begin: int, stop: int | None, layout: Layout | None, tenant: str
     ) -> tuple[LineTemplate, Fitting] | None:
-        """The template that has the shape of a record of `tenant`, and the pieces of the record.
+        """The template that has the shape of a record of `tenant`, and what is in the slots of the record.
 
         The record is between `begin` and `stop`, or the end of `raw`.
         """

@@ -134,6 +134,7 @@ class ScopeTemplates:
         return run
 
     def _run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+        """See `run_of`."""
         template = self._followed_by.get(self._last)
         slots = None if template is None else slots_of(template, records)
         if template is None or slots is None:

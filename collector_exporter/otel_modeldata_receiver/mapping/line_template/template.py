@@ -106,4 +106,4 @@ def _pick(indices: Sequence[int]) -> Pick:
     if not indices:
         return lambda _: ()
     (index,) = indices
-    return lambda pieces: (pieces[index],)
+    return lambda slots: (slots[index],)

@@ -143,7 +143,7 @@ class SenderTemplates:
         self._library.add(template, self._tenant)
 
     def fitting(self, raw: bytes, begin: int = 0, stop: int | None = None) -> tuple[LineTemplate, Fitting] | None:
-        """The template that has the shape of a record, and the pieces of the record; of this sender if it has one.
+        """The template that has the shape of a record, of this sender if it has one, and what is in the slots.
 
         The record is all of `raw`, or what is between `begin` and `stop`.
         """
