@@ -15,10 +15,15 @@ from .bounds import large_text
 from .bounds.record_cost import LARGE_BYTES, LONG_BYTES, MOST_TEMPLATE_BYTES
 from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
+from .protowire import content_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .event import LargePayload, PlacedLine
+    from .line_template.record_run import RecordRun
     from .line_template.template_cache import TemplateCache
+    from .otlp import Record
     from .scope import ScopeContext
 
 
@@ -39,13 +44,20 @@ class LogRecordMapper:
         self._scope = scope
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
 
-    def line_of_large(self, raw: bytes) -> PlacedLine | None:
+    def run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+        """See `RecordMapper`."""
+        return None if self._templates is None else self._templates.run_of(records)
+
+    def line_of_large(self, record: Record) -> PlacedLine | None:
         """See `RecordMapper`: a record that fits a template has nothing large but its text."""
-        if self._templates is None or len(raw) > MOST_TEMPLATE_BYTES:
+        if self._templates is None or len(record) > MOST_TEMPLATE_BYTES:
             return None
-        placed = self._templates.line_of(raw)
-        if placed is None and len(raw) > LONG_BYTES and not self._templates.fitted:
-            self._learn_without_text(raw)
+        if isinstance(record, bytes):
+            placed = self._templates.line_of(record)
+        else:
+            placed = self._templates.line_of(record.message, record.start, record.end)
+        if placed is None and len(record) > LONG_BYTES and not self._templates.fitted:
+            self._learn_without_text(content_of(record))
         return placed
 
     def _learn_without_text(self, raw: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -45,6 +45,10 @@ _FIRST_FIELDS: Final = 64
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+Record: TypeAlias = "bytes | protowire.Embedded"
+"""An encoded log record or span; a large one may still be in its request."""
+
+
 class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
     """The log records or spans of one scope of one resource.
 
@@ -57,7 +61,7 @@ class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
 
     resource: bytes
     scope: InstrumentationScope
-    records: Sequence[bytes]
+    records: Sequence[Record]
     schema_url: str = ""
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from ..exceptions import BadRecordError
+from .bounds.outline import bytes_bound, folders_bound
 from .bounds.record_cost import LARGE_BYTES, check_values, is_light
 from .event import LargePayload, PlacedLine
-from .protowire import field
+from .protowire import content_of, field
 from .quarantine import MAX_INLINE_RESOURCE_BYTES, Rejected
 from .rejection import reason_of_bug, rejected, unknown_identity
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .bounds.event_time import EventTimes
     from .bounds.outline import Part, Share
     from .event import Outcome
+    from .line_template.record_run import RecordRun
+    from .otlp import Record
     from .signal import RecordMapper, Signal
 
 __all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
@@ -149,7 +152,7 @@ class Outcomes:
 
     def map_all(self, part: Part, scope: Mappers) -> Generator[Step, Outcome | Exception | None, None]:
         """Map the records of one scope."""
-        share, records, lines, map_ = part.share, part.records.records, self._lines, scope.mapper.map
+        share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
         most_folders = self._limits.folders_per_request
@@ -159,27 +162,22 @@ class Outcomes:
             if sent > _CHUNK_BYTES:
                 chunk = chunk[: max(1, _CHUNK_BYTES * len(chunk) // sent)]
                 sent = sum(map(len, chunk))
-            size, folders = 0, len(lines)
-            for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
-                outcome: Outcome | Exception
-                if len(record) > LARGE_BYTES:
-                    outcome = yield from self._map_large(record, scope)
-                else:
-                    try:
-                        outcome = map_(record)
-                    except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
-                        outcome = error
-                if isinstance(outcome, PlacedLine):
-                    line = outcome.line
-                    size += len(line.data)
-                    lines[outcome.folder].append(line)
-                else:
-                    size += self._add(record, outcome, share, scope)
+            folders = len(lines)
+            last: Outcome | Exception = None
+            run = _run_of(scope.mapper, chunk) if share.folders < most_folders else None  # it has one folder
+            if run is None:
+                size, last = yield from self._map_each(chunk, share, scope)
+            else:
+                lines[run.folder] += run.lines
+                size = run.size
+                if len(run.lines) < len(chunk):
+                    chunk = chunk[: len(run.lines)]
+                    sent = sum(map(len, chunk))
             done += len(chunk)
             share.folders += len(lines) - folders
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
                 done -= 1
-                size -= self._take_back(outcome)
+                size -= self._take_back(last)
             room -= size
             self._steps += len(chunk)
             self._bytes += size + sent
@@ -202,14 +200,36 @@ class Outcomes:
         self._count(share, done - counted, room)
         yield from self._end_scope(part, scope, records[done:], room)
 
-    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[bytes], room: int) -> Iterator[None]:
+    def _map_each(
+        self, chunk: Sequence[Record], share: Share, scope: Mappers
+    ) -> Generator[Step, Outcome | Exception | None, tuple[int, Outcome | Exception]]:
+        """Map some records, each alone; returns the bytes that they take, and the result for the last one."""
+        lines, map_, size = self._lines, scope.mapper.map, 0
+        outcome: Outcome | Exception = None
+        for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
+            if len(record) > LARGE_BYTES:
+                outcome = yield from self._map_large(record, scope)
+            else:
+                try:
+                    outcome = map_(record)  # type: ignore[arg-type]  # only large ones are not copied
+                except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
+                    outcome = error
+            if isinstance(outcome, PlacedLine):
+                line = outcome.line
+                size += len(line.data)
+                lines[outcome.folder].append(line)
+            else:
+                size += self._add(record, outcome, share, scope)
+        return size, outcome
+
+    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[Record], room: int) -> Iterator[None]:
         """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
         self._calls_without_content += scope.mapper.calls_without_content + scope.alone.calls_without_content
         if self._together:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
         if rest:
-            bound = _bytes_bound(part.share, self._limits) if room < 0 else _folders_bound(self._limits)
+            bound = bytes_bound(part.share, self._limits) if room < 0 else folders_bound(self._limits)
             yield from _keep_rest(part, rest, bound)
 
     def _take_back(self, outcome: Outcome | Exception) -> int:
@@ -220,16 +240,17 @@ class Outcomes:
         return len(self._large.pop().content)
 
     def _map_large(
-        self, record: bytes, scope: Mappers
+        self, large: Record, scope: Mappers
     ) -> Generator[Step, Outcome | Exception | None, Outcome | Exception]:
         """The result for a record that may take long."""
         message = self._signal.message
         try:
-            line = scope.mapper.line_of_large(record)
+            line = scope.mapper.line_of_large(large)
         except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
             return error
         if line is not None:
             return line
+        record = content_of(large)
         if not is_light(record, message):
             return (yield partial(_mapped_alone, scope.alone, record, message, self._limits.max_record_values))
         try:
@@ -237,7 +258,7 @@ class Outcomes:
         except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
             return error
 
-    def _add(self, record: bytes, outcome: LargePayload | Exception | None, share: Share, scope: Mappers) -> int:
+    def _add(self, encoded: Record, outcome: LargePayload | Exception | None, share: Share, scope: Mappers) -> int:
         """Collect what is no line, and return the bytes that it takes."""
         if isinstance(outcome, LargePayload):
             self._large.append(outcome)
@@ -256,6 +277,7 @@ class Outcomes:
             if not any(outcome is defect for defect in self._defects[-1:]):
                 self._defects.append(outcome)
         share.rejected += 1
+        record = content_of(encoded)
         if share.rejected > MOST_SINGLE:
             self._together.append(record)
             self._records[share.tenant] -= 1  # it is counted with the rest of its share
@@ -335,7 +357,20 @@ class _Rejecting:
     def map(self, _: bytes) -> Outcome:
         raise self._error
 
-    def line_of_large(self, _: bytes) -> PlacedLine | None:
+    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
+        return None
+
+    def line_of_large(self, _: Record) -> PlacedLine | None:
+        return None
+
+
+def _run_of(mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
+    """The lines of the first of some records, made together; None where each is to be mapped alone."""
+    if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+        return None
+    try:
+        return mapper.run_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+    except Exception:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it, when it is mapped alone)
         return None
 
 
@@ -347,29 +382,14 @@ def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values
         return error
 
 
-def _keep_rest(part: Part, rest: Sequence[bytes], bound: str) -> Iterator[None]:
+def _keep_rest(part: Part, rest: Sequence[Record], bound: str) -> Iterator[None]:
     """Keep records of a scope together, as a request of their own."""
     records = part.records
     encoded = [field(1, records.scope.SerializeToString())]
     for start in range(0, len(rest), _REST_STEP):
-        encoded += [field(2, one) for one in rest[start : start + _REST_STEP]]
+        encoded += [field(2, content_of(one)) for one in rest[start : start + _REST_STEP]]
         yield
     content = field(1, records.resource) + field(2, b"".join(encoded))
     if records.schema_url:
         content += field(3, records.schema_url.encode())
     part.share.keep(field(1, content), len(rest), bound)
-
-
-def _folders_bound(limits: LimitsConfig) -> str:
-    return (
-        f"too many folders: expected lines of a deployment in a request for at most {limits.folders_per_request} "
-        "collections and hours (limits.folders_per_request), got more; send old events in smaller requests"
-    )
-
-
-def _bytes_bound(share: Share, limits: LimitsConfig) -> str:
-    return (
-        f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
-        f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
-        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
-    )

@@ -14,12 +14,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from ..exceptions import UndecodableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["field", "fields", "run", "text_header", "undecodable", "varint"]
+__all__ = ["Embedded", "content_of", "field", "fields", "run", "text_header", "undecodable", "varint"]
 
 _LENGTH_DELIMITED: Final = 2
 _FIRST_TAG: Final = 8
@@ -30,6 +32,36 @@ _STRING_VALUE: Final = 0x0A
 _MOST_VARINT_BYTES: Final = 10
 _MOST_HEADER_BYTES: Final = 2 * 5 + 1
 """Protocol Buffers have no longer messages than 2 GiB."""
+
+
+class Embedded(msgspec.Struct, frozen=True, gc=False):
+    """An embedded message that is not copied out of its message: for a large one, the copy takes time.
+
+    It keeps the whole message in memory.
+
+    Attributes:
+        message: the bytes in which it is.
+        start: where it begins.
+        end: where it ends.
+    """
+
+    message: bytes
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        """Its bytes."""
+        return self.end - self.start
+
+    @property
+    def content(self) -> bytes:
+        """A copy of it."""
+        return self.message[self.start : self.end]
+
+
+def content_of(embedded: bytes | Embedded) -> bytes:
+    """The bytes of an embedded message, which are copied if they were not yet."""
+    return embedded if isinstance(embedded, bytes) else embedded.content
 
 
 def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -61,8 +93,18 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
         position = stop
 
 
-def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[list[bytes], int]:
+def run(  # noqa: PLR0913 (where they are, and how many of them are read)
+    message: bytes, position: int, end: int, tag: int, most: int, *, copied: int | None = None
+) -> tuple[list[bytes | Embedded], int]:
     """The contents of adjacent length-delimited fields with a one-byte `tag`, at most `most` of them.
+
+    Args:
+        message: the bytes in which they are.
+        position: where the first one begins.
+        end: where they end at the latest.
+        tag: their tag.
+        most: how many are read.
+        copied: contents of more bytes are not copied; None: all are copied.
 
     Returns:
         The contents, and the position after them: that of another field, or `end`.
@@ -70,8 +112,8 @@ def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[l
     Raises:
         UndecodableError: a field is longer than what is left.
     """
-    contents: list[bytes] = []
-    last = end - 2
+    contents: list[bytes | Embedded] = []
+    last, copied = end - 2, len(message) if copied is None else copied
     for _ in range(most):
         if position >= last or message[position] != tag:
             break
@@ -84,7 +126,7 @@ def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[l
             else:
                 size, start = varint(message, position + 1)
         position = start + size
-        contents.append(message[start:position])
+        contents.append(message[start:position] if size <= copied else Embedded(message, start, position))
     if position > end:
         raise undecodable(f"a field that ends {position - end} bytes after its message")
     return contents, position

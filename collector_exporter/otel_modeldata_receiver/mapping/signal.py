@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..config.kept_spans import KeptSpans
     from .event import Outcome, PlacedLine
+    from .line_template.record_run import RecordRun
     from .rejection import Identity
     from .scope import ScopeContext
 
@@ -43,7 +44,11 @@ class RecordMapper(Protocol):
         """
         ...
 
-    def line_of_large(self, record: bytes, /) -> PlacedLine | None:
+    def run_of(self, records: Sequence[bytes], /) -> RecordRun | None:
+        """The lines of the first of some small records, if they can be made together; None where that is not known."""
+        ...
+
+    def line_of_large(self, record: otlp.Record, /) -> PlacedLine | None:
         """The line of a large record, if it is known to take a millisecond at most; None where that is not known."""
         ...
 

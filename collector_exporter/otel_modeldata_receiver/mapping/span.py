@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from .event import Event, Outcome, PlacedLine
+    from .line_template.record_run import RecordRun
     from .otlp import ScopeRecords
     from .scope import ScopeContext
 
@@ -70,7 +71,11 @@ class SpanMapper:
         self._kept = kept
         self.calls_without_content = 0
 
-    def line_of_large(self, _: bytes) -> PlacedLine | None:
+    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
+        """See `RecordMapper`: spans have no templates."""
+        return None
+
+    def line_of_large(self, _: otlp.Record) -> PlacedLine | None:
         """See `RecordMapper`: the values of a span are never known before they are counted."""
         return None
 

@@ -34,7 +34,7 @@ async def test_an_internal_error_affects_only_the_record_that_causes_it(
         return real(text, **options)
 
     monkeypatch.setattr(body, "rows_of", defective)
-    odd = [record('[{"odd":1}]', event_id=one, time_ns=NOON) for one in ("2", "3")]
+    odd = [record('[{"odd":\n1}]', event_id=one, time_ns=NOON) for one in ("2", "3")]
     async with fixture(tmp_path) as made:
         answer = await made.accept(request(*inputs("1"), *odd, *inputs("4")))
         reason = "defect: expected to make a line, got KeyError; report it with the receiver's log"

@@ -12,6 +12,7 @@ from otlp_requests import SCOPE, field, invalid_utf8, nested_record, raw_request
 
 from otel_modeldata_receiver.exceptions import BadRecordError, UndecodableError
 from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping.protowire import content_of
 
 GOOD = record(event_id="good", time_ns=1)
 
@@ -45,7 +46,7 @@ def test_an_empty_request_has_no_records() -> None:
 def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
     good = GOOD.SerializeToString()
     (part,) = scopes_of(raw_request([good, damaged, good]))
-    assert (list(part.records), part.scope) == ([good, damaged, good], SCOPE)
+    assert (list(map(content_of, part.records)), part.scope) == ([good, damaged, good], SCOPE)
     assert otlp.log_record(good) == GOOD
     with pytest.raises(BadRecordError, match=r"^undecodable LogRecord: expected Protocol Buffers with UTF-8 strings"):
         otlp.log_record(damaged)

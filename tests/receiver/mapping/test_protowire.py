@@ -11,7 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import decoded, raw_request, record, request, resource, scopes_of
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.mapping.protowire import field, fields, run, text_header, varint
+from otel_modeldata_receiver.mapping.protowire import Embedded, content_of, field, fields, run, text_header, varint
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
 SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
@@ -31,6 +31,15 @@ def test_a_run_of_fields_ends_at_another_field_or_after_the_most(
     raw = b"".join(encoded) + field(3, other)
     found, position = run(raw, 0, len(raw), 0x12, most)
     assert (found, position) == (contents[:most], len(b"".join(encoded[:most])))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), min_size=1), st.binary(max_size=9), st.integers(0, 300))
+def test_large_contents_of_a_run_may_stay_in_their_message(contents: list[bytes], before: bytes, copied: int) -> None:
+    raw = before + b"".join(field(2, one) for one in contents)
+    found, position = run(raw, len(before), len(raw), 0x12, len(contents), copied=copied)
+    assert [isinstance(one, Embedded) for one in found] == [len(one) > copied for one in contents]
+    assert ([*map(content_of, found)], position) == (contents, len(raw))
+    assert [*map(len, found)] == [*map(len, contents)]
 
 
 @pytest.mark.parametrize("raw", [b"\x12\x05abc", b"\x12\xff\x01abc", b"\x12\xff\xff\x01a"])

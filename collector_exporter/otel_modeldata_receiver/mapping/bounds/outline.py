@@ -17,6 +17,7 @@ import msgspec
 from ...exceptions import UndecodableError
 from .. import otlp, protowire
 from .. import resource as resources
+from .record_cost import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ...config.limits import LimitsConfig
     from ..resource import ReadResource
 
-__all__ = ["ALLOWANCE_BYTES", "Part", "Share", "outline"]
+__all__ = ["ALLOWANCE_BYTES", "Part", "Share", "bytes_bound", "folders_bound", "outline"]
 
 ALLOWANCE_BYTES: Final = 64 * 1024
 """Added to the bound on growth: a line has about a kilobyte beside its rows, however small its record is."""
@@ -37,6 +38,8 @@ _MOST_ORDINARY_BYTES: Final = 4 * 1024
 """Of the resource of a request whose outline is read at once."""
 _STEP: Final = 512
 """Fields that are read in one step, in less than a millisecond."""
+_KEPT_BYTES: Final = 4 * 1024 * 1024
+"""The large records of a request up to this size are not copied, and keep its bytes in memory until they are mapped."""
 _BYTES_OF_A_FIELD: Final = 64
 """A resource counts as fields by its size: it may have an attribute in every second byte."""
 
@@ -143,7 +146,7 @@ def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outl
             return None
         size, position = protowire.varint(request, begin + 1)
         encoded_scope = request[position : position + size]
-        records, position = protowire.run(request, position + size, end, _RECORDS, _STEP - 1)
+        records, position = protowire.run(request, position + size, end, _RECORDS, _STEP - 1, copied=_copied(request))
     except UndecodableError:  # the reader reports where
         return None
     if position != end or not records:
@@ -159,6 +162,11 @@ def _only_field(message: bytes, position: int, end: int, tag: int) -> int:
         return 0
     size, start = protowire.varint(message, position + 1)
     return start if start + size == end else 0
+
+
+def _copied(request: bytes) -> int | None:
+    """The size up to which the records of a request are copied; None: all are."""
+    return LARGE_BYTES if len(request) <= _KEPT_BYTES else None
 
 
 class _Reader:
@@ -234,12 +242,14 @@ class _Reader:
     def _scope(self, start: int, end: int, resource: ReadResource, share: Share, schema_url: str) -> Iterator[None]:
         """The records of one scope; the first byte of those beyond the bound is where the rest begins."""
         request, position, encoded_scope = self._request, start, []
-        records: list[bytes] = []
+        records: list[otlp.Record] = []
+        copied = _copied(request)
         rest_start, rest_records, bound = end, 0, self._records_bound
         while position < end:
             room = self._limits.max_request_records - share.records
             before = position
-            found, position = protowire.run(request, position, end, _RECORDS, min(_STEP, room) if room > 0 else _STEP)
+            most = min(_STEP, room) if room > 0 else _STEP
+            found, position = protowire.run(request, position, end, _RECORDS, most, copied=copied)
             if not found:
                 tag, begin, position = next(protowire.fields(request, position, end))
                 if tag == _RECORDS:
@@ -295,3 +305,20 @@ class _Reader:
             f"too many records: expected at most {self._limits.max_request_records} of one deployment in one request "
             "(limits.max_request_records), got more; send several requests"
         )
+
+
+def folders_bound(limits: LimitsConfig) -> str:
+    """The bound on folders, as a sentence."""
+    return (
+        f"too many folders: expected lines of a deployment in a request for at most {limits.folders_per_request} "
+        "collections and hours (limits.folders_per_request), got more; send old events in smaller requests"
+    )
+
+
+def bytes_bound(share: Share, limits: LimitsConfig) -> str:
+    """The bound on bytes of lines, as a sentence."""
+    return (
+        f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
+        f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
+        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
+    )

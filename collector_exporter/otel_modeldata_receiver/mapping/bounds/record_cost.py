@@ -58,9 +58,16 @@ def is_light(raw: bytes, message: str, most: int = LIGHT_VALUES) -> bool:
     return len(raw) <= LONG_BYTES and count_values(raw, message, most) <= most and not may_have_many_rows(raw)
 
 
-def may_have_many_rows(raw: bytes) -> bool:
-    """Whether the text in a record may have so many rows that their check takes milliseconds."""
-    return len(raw) > _LEAST_ROW_BYTES * _MANY_ROWS and raw.count(_BRACE) > _MANY_ROWS
+def may_have_many_rows(raw: bytes, start: int = 0, end: int | None = None) -> bool:
+    """Whether the text in a record may have so many rows that their check takes milliseconds.
+
+    Args:
+        raw: the record, or bytes in which its text is.
+        start: where the text begins.
+        end: where it ends; by default at the end of `raw`.
+    """
+    end = len(raw) if end is None else end
+    return end - start > _LEAST_ROW_BYTES * _MANY_ROWS and raw.count(_BRACE, start, end) > _MANY_ROWS
 
 
 def check_values(raw: bytes, message: str, most: int) -> None:

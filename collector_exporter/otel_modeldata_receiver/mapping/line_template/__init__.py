@@ -15,7 +15,8 @@ number, times. So the work that `log_record.py` does for one of them can be used
 4. A template is used only if it makes, for the record itself, exactly the line that `log_record.py` made.
 5. `ScopeTemplates` (`scope_templates.py`) finds the template whose common bytes a record has, checks the values, and
    joins the parts of the line. A value that is not ordinary (a character that JSON or UTF-8 encode differently, a zero
-   time or id, invalid rows) is left to `log_record.py`.
+   time or id, invalid rows) is left to `log_record.py`. Small records that follow each other and have one shape,
+   collection and second are made together, column by column (`record_run.py`).
 6. What lines have of the resource, its source and its producer, are slots too. So a template of one sender makes the
    lines of every sender that uses the same library.
 7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A sender may have hundreds, for

@@ -89,12 +89,17 @@ class LibraryTemplates:
         self.templates: Places[LineTemplate] = Places(MOST_COMPARED, _MOST_OF_ONE)
         self.candidates = Candidates(most_of_one=1)
 
-    def fitting(self, raw: bytes, layout: Layout | None, tenant: str) -> tuple[LineTemplate, Fitting] | None:
-        """The template that has the shape of a record of `tenant`, and the pieces of the record."""
+    def fitting(
+        self, raw: bytes, begin: int, stop: int | None, layout: Layout | None, tenant: str
+    ) -> tuple[LineTemplate, Fitting] | None:
+        """The template that has the shape of a record of `tenant`, and what is in the slots of the record.
+
+        The record is between `begin` and `stop`, or the end of `raw`.
+        """
         for template in self.templates:
             if layout is not None and layout != template.shape.layout:
                 continue
-            fitting = template.shape.fit(raw)
+            fitting = template.shape.fit(raw, begin, stop)
             if fitting is not None:
                 self.templates.use(template, tenant)
                 return template, fitting

@@ -66,7 +66,7 @@ class Slot(NamedTuple):
 
 
 Fitting: TypeAlias = "tuple[bytes | memoryview, tuple[bytes, ...]]"
-"""The text of the body of a record, which is not copied if it is large, and all pieces of the record."""
+"""The text of the body of a record, which is not copied if it is large, and what is in its slots."""
 _COPIED_BYTES: Final = 4096
 Layout: TypeAlias = "tuple[int, int]"
 """Bytes before the length of the body, and bytes after the body: records of one shape have the same."""
@@ -81,13 +81,14 @@ class _Cut(NamedTuple):
     """A part of a record, cut at its slots.
 
     Attributes:
-        unpack: returns the pieces, given the record and where the part begins: common bytes and slots in turns, and
-            after the last common bytes an empty piece.
-        common: the common bytes.
-        size: bytes of all pieces.
+        slots: what is in the slots, given the record and where the part begins.
+        outside: the common bytes before, between and behind the slots.
+        common: what these must be.
+        size: bytes of the part.
     """
 
-    unpack: Callable[[bytes, int], tuple[bytes, ...]]
+    slots: Callable[[bytes, int], tuple[bytes, ...]]
+    outside: Callable[[bytes, int], tuple[bytes, ...]]
     common: tuple[bytes, ...]
     size: int
 
@@ -99,7 +100,7 @@ class RecordShape:
     Attributes:
         head: the part before the length of the body.
         tail: the part after the body.
-        slots: the slots by their index in the pieces that `fit` returns.
+        slots: the slots by their index in what `fit` returns.
     """
 
     head: _Cut
@@ -111,42 +112,51 @@ class RecordShape:
         """Where the body of these records is."""
         return self.head.size, self.tail.size
 
-    def fit(self, raw: bytes) -> Fitting | None:
-        """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
+    def fit(self, raw: bytes, begin: int = 0, stop: int | None = None) -> Fitting | None:
+        """The text of the body and what is in the slots of a record of this shape; None for one of another shape.
+
+        Args:
+            raw: the record, or bytes in which it is.
+            begin: where it begins.
+            stop: where it ends; by default at the end of `raw`.
+        """
         head, tail = self.head, self.tail
-        start, end = head.size, len(raw) - tail.size
+        start, end = begin + head.size, (len(raw) if stop is None else stop) - tail.size
         body_header = protowire.text_header(end - start)
         if not body_header or not raw.startswith(body_header, start):
             return None
-        before = head.unpack(raw, 0)
-        if before[::2] != head.common:
-            return None
-        behind = tail.unpack(raw, end)
-        if behind[::2] != tail.common:
+        if head.outside(raw, begin) != head.common or tail.outside(raw, end) != tail.common:
             return None
         start += len(body_header)
-        return raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end], before + behind
+        text = raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end]
+        return text, head.slots(raw, begin) + tail.slots(raw, end)
 
 
-def layout_of(raw: bytes) -> Layout | None:
+def layout_of(raw: bytes, begin: int = 0, stop: int | None = None) -> Layout | None:
     """The layout of a record whose body is the first array of objects in it; None where that is not so.
 
     It is a guess, in a microsecond: only templates with this layout need to be compared with the record.
+
+    Args:
+        raw: the record, or bytes in which it is.
+        begin: where it begins.
+        stop: where it ends; by default at the end of `raw`.
     """
-    text = raw.find(_ROWS)
-    if text < _LEAST_HEADER_BYTES:
+    stop = len(raw) if stop is None else stop
+    text = raw.find(_ROWS, begin, stop)
+    if text < begin + _LEAST_HEADER_BYTES:
         return None
     inner = text - 1
-    while raw[inner - 1] >= 0x80 and inner > 1:
+    while raw[inner - 1] >= 0x80 and inner > begin + 1:
         inner -= 1
     outer = inner - 2
-    while raw[outer - 1] >= 0x80 and outer > 1:
+    while raw[outer - 1] >= 0x80 and outer > begin + 1:
         outer -= 1
     is_length = raw[text - 1] < 0x80 and text - inner <= _MOST_LENGTH_BYTES
-    if not is_length or outer < 1 or raw[inner - 1] != _STRING_VALUE or raw[outer - 1] != _BODY:
+    if not is_length or outer <= begin or raw[inner - 1] != _STRING_VALUE or raw[outer - 1] != _BODY:
         return None
-    size, begin = protowire.varint(raw, inner)
-    return (outer, len(raw) - text - size) if begin == text else None
+    size, after = protowire.varint(raw, inner)
+    return (outer - begin, stop - text - size) if after == text else None
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
@@ -171,14 +181,10 @@ def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
     if raw[start - 1] != _BODY or start + len(raw) - end > _MAX_COMMON_BYTES:
         return None
     slots = sorted(_slots(raw, record, fields))
-    before = [slot for slot in slots if slot.begin < start]
-    behind = slots[len(before) :]
-    first_behind = 2 * len(before) + 3
     return RecordShape(
-        head=_cut(raw, before, 0, start),
-        tail=_cut(raw, behind, end, len(raw)),
-        slots={2 * index + 1: slot for index, slot in enumerate(before)}
-        | {2 * index + first_behind: slot for index, slot in enumerate(behind)},
+        head=_cut(raw, [slot for slot in slots if slot.begin < start], 0, start),
+        tail=_cut(raw, [slot for slot in slots if slot.begin >= start], end, len(raw)),
+        slots=dict(enumerate(slots)),
     )
 
 
@@ -246,10 +252,11 @@ def _is_plain(text: bytes) -> bool:
 
 def _cut(raw: bytes, slots: Sequence[Slot], start: int, end: int) -> _Cut:
     """Cuts what is between `start` and `end` at the slots."""
-    sizes = []
-    at = start
+    in_slots, outside, at = "", "", start
     for slot in slots:
-        sizes += [slot.begin - at, slot.end - slot.begin]
+        common, size = slot.begin - at, slot.end - slot.begin
+        in_slots += f"{common}x{size}s"
+        outside += f"{common}s{size}x"
         at = slot.end
-    unpack = Struct("".join(f"{size}s" for size in [*sizes, end - at, 0])).unpack_from
-    return _Cut(unpack, unpack(raw, start)[::2], end - start)
+    cut = Struct(f"{outside}{end - at}s").unpack_from
+    return _Cut(Struct(in_slots).unpack_from, cut, cut(raw, start), end - start)

@@ -20,13 +20,17 @@ from ..bounds.record_cost import LONG_BYTES, may_have_many_rows
 from ..bounds.rows_check import are_rows_as_they_are
 from ..event import PlacedLine
 from .learning import learn
+from .record_run import made, slots_of
 from .record_shape import PLAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from ..event import LargePayload
     from ..scope import ScopeContext
+    from .record_run import RecordRun
     from .template import LineTemplate
     from .template_cache import TemplateCache
 
@@ -34,6 +38,12 @@ __all__ = ["ScopeTemplates"]
 
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
+
+
+_LEAST_RUN: Final = 4
+"""Fewer records are mapped one by one."""
+_MOST_MISSES: Final = 2
+"""Then the records of the scope are mapped one by one."""
 
 
 class _NotOrdinaryError(Exception):
@@ -82,6 +92,8 @@ class ScopeTemplates:
         self._of_resource = self._sender.of_resource
         self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
+        self._misses = 0
+        """How often adjacent records were no run."""
         self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
@@ -89,12 +101,18 @@ class ScopeTemplates:
         self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
         """For each template, the template of the record that followed it last time: a guess at the next one."""
 
-    def line_of(self, raw: bytes) -> PlacedLine | None:
-        """The line of an encoded `LogRecord`; None where it is not ordinary."""
+    def line_of(self, raw: bytes, begin: int = 0, stop: int | None = None) -> PlacedLine | None:
+        """The line of an encoded `LogRecord`; None where it is not ordinary.
+
+        Args:
+            raw: the record, or bytes in which it is.
+            begin: where it begins.
+            stop: where it ends; by default at the end of `raw`.
+        """
         template = self._followed_by.get(self._last)
-        fitting = None if template is None else template.shape.fit(raw)
+        fitting = None if template is None else template.shape.fit(raw, begin, stop)
         if template is None or fitting is None:
-            found = self._sender.fitting(raw)
+            found = self._sender.fitting(raw, begin, stop)
             if found is None:
                 self.fitted = False
                 return None
@@ -102,7 +120,41 @@ class ScopeTemplates:
             self._followed_by[self._last] = template
         self._last = template
         self.fitted = True
-        return self._fill(template, raw, *fitting)
+        return self._fill(template, raw, len(raw) if stop is None else stop, *fitting)
+
+    def run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+        """The lines of the first of some small encoded `LogRecord`, which have one shape and one folder.
+
+        None where `line_of` is to be asked for each of them.
+        """
+        if self._misses > _MOST_MISSES:
+            return None
+        run = self._run_of(records)
+        self._misses += run is None
+        return run
+
+    def _run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+        """See `run_of`."""
+        template = self._followed_by.get(self._last)
+        slots = None if template is None else slots_of(template, records)
+        if template is None or slots is None:
+            found = self._sender.fitting(records[0])
+            slots = None if found is None else slots_of(found[0], records)
+            if found is None or slots is None:
+                return None
+            template = self._followed_by[self._last] = found[0]
+        if len(slots.times) < _LEAST_RUN:
+            return None
+        time_ns, second = slots.times[0], self._seconds.get(slots.name)
+        try:
+            if second is None or second.number != time_ns // NS_PER_SECOND:
+                second = self._open_second(slots.name, time_ns)
+        except _NO_LINE:
+            return None
+        run = made(template, slots, time=second.time, folder=second.folder, of_resource=self._of_resource)
+        if run is not None:
+            self._last = self._followed_by[template] = template
+        return run
 
     def learn(self, raw: bytes, record: LogRecord, outcome: PlacedLine | LargePayload) -> None:
         """Learn the template of a record that `line_of` did not take, if its shape was seen before.
@@ -120,31 +172,31 @@ class ScopeTemplates:
         self._may_learn -= 1
         template = learn(shape, record, self._scope)
         fitting = shape.fit(raw)
-        if template is not None and fitting is not None and self._fill(template, raw, *fitting) == outcome:
+        if template is not None and fitting is not None and self._fill(template, raw, len(raw), *fitting) == outcome:
             self._sender.add(template)
         else:
             self._sender.refuse(shape)
 
     def _fill(
-        self, template: LineTemplate, raw: bytes, text: bytes | memoryview, pieces: tuple[bytes, ...]
+        self, template: LineTemplate, raw: bytes, stop: int, text: bytes | memoryview, slots: tuple[bytes, ...]
     ) -> PlacedLine | None:
-        """The line of a record with these pieces; None where a value is not ordinary."""
-        time_ns = int.from_bytes(pieces[template.time], "little")
-        if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
+        """The line of a record that ends at `stop` of `raw`, with these slots; None where a value is not ordinary."""
+        time_ns = int.from_bytes(slots[template.time], "little")
+        if not time_ns or b"".join(template.texts(slots)).translate(None, PLAIN):
             return None
-        ids = template.ids(pieces)
+        ids = template.ids(slots)
         if not template.zero_ids.isdisjoint(ids):
             return None
         name = template.collection
         if isinstance(name, int):
-            name = pieces[name]
+            name = slots[name]
         second = self._seconds.get(name)
         try:
             if second is None or second.number != time_ns // NS_PER_SECOND:
                 second = self._open_second(name, time_ns)
             if len(text) != second.size:
                 second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
-            rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw)
+            rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw, stop)
             derived: list[Any] = [
                 second.time,
                 b"%d" % time_ns,
@@ -154,18 +206,24 @@ class ScopeTemplates:
                 *map(hexlify, ids),
             ]
             for index in template.numbers:
-                number, end = protowire.varint(pieces[index], 0)
-                if end != len(pieces[index]):
+                number, end = protowire.varint(slots[index], 0)
+                if end != len(slots[index]):
                     raise _NotOrdinaryError
                 derived.append(b"%d" % number)
-            data = template.line % template.pick(pieces + tuple(derived))
+            varying = template.pick((*slots, *derived))
+            if isinstance(rows, bytes):
+                data = template.line % varying
+            else:
+                parts: list[Any] = [*template.parts]
+                parts[1::2] = varying
+                data = b"".join(parts)
             if rows is text and not data.isascii():  # a text of which there is no copy
                 str(text, "utf-8")
         except _NO_LINE:
             return None
         if len(data) > cloudevent.MAX_LINE_BYTES:
             return None
-        return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
+        return PlacedLine(second.folder, Line(slots[template.event_id].decode(), data))
 
     def _open_second(self, name: bytes, time_ns: int) -> _Second:
         """The shared parts of the lines of a collection in the second of `time_ns`.
@@ -199,18 +257,19 @@ def _rows(text: bytes, template: LineTemplate) -> bytes:
     return body.rows_of(text, is_own=template.is_own)
 
 
-def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes | memoryview:
-    """The rows in the large text of a record, without a copy where they are in the line as they are.
+def _large_rows(text: memoryview, template: LineTemplate, raw: bytes, stop: int) -> bytes | memoryview:
+    """The rows in the large text of a record that ends at `stop`, without a copy where the line has them as they are.
 
     Raises:
         _NotOrdinaryError: it may take long to look at them.
         msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
     """
-    if may_have_many_rows(raw):
+    end = stop - template.shape.tail.size
+    start = end - len(text)
+    if may_have_many_rows(raw, start, end):
         raise _NotOrdinaryError
-    start = len(raw) - template.shape.tail.size - len(text)
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text
-    if len(raw) > LONG_BYTES:
+    if len(text) > LONG_BYTES:
         raise _NotOrdinaryError
     return _rows(bytes(text), template)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .record_shape import Kind
 
@@ -19,7 +19,7 @@ DERIVED: Final = ("time", "timens", "rows", "contentrange", "source", "producer"
 """Parts of a line that are derived from the time and the body of a record, and from its resource, in their order in
 `LineTemplate.pick`."""
 
-Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
+Pick: TypeAlias = "Callable[[tuple[Any, ...]], tuple[Any, ...]]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,11 +28,13 @@ class LineTemplate:
 
     Attributes:
         shape: the shape of the records.
-        collection: their collection, or the index of its name in the pieces.
+        collection: their collection, or the index of its name in the slots.
         line: the line, with `%b` in place of each part that varies.
-        pick: picks these parts, in their order, from the pieces of the record, then the parts of `DERIVED`, the
-            hexadecimal digits of `ids`, and the decimal digits of `numbers`.
-        event_id: the index of the id of the line in the pieces.
+        parts: the same in parts; those at odd positions vary, and are empty here. To join them takes half of the time
+            where one of them is large, and twice as long where all are small.
+        pick: picks these parts, in their order, from what is in the slots of the record, then the parts of `DERIVED`,
+            the hexadecimal digits of `ids`, and the decimal digits of `numbers`.
+        event_id: the index of the id of the line in the slots.
         time: the index of the time.
         ids: picks the trace and span ids in the line.
         zero_ids: the values that they must not have.
@@ -44,6 +46,7 @@ class LineTemplate:
     shape: RecordShape
     collection: bytes | int
     line: bytes
+    parts: tuple[bytes, ...]
     pick: Pick
     event_id: int
     time: int
@@ -71,13 +74,20 @@ def make(
     numbers = [index for index, slot in slots.items() if slot.kind is Kind.NUMBER]
     names = [index for index, slot in slots.items() if slot.kind is Kind.COLLECTION]
     texts = [index for index, slot in slots.items() if slot.kind is Kind.TEXT] + names
-    size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
+    size = len(slots)
     derived = [*DERIVED, *ids, *numbers]
     varying = [part for part in parts if not isinstance(part, bytes)]
+    line = [b""]
+    for part in parts:
+        if isinstance(part, bytes):
+            line[-1] += part
+        else:
+            line += [b"", b""]
     return LineTemplate(
         shape=shape,
         collection=names[0] if names else collection.encode(),
-        line=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
+        line=b"%b".join(part.replace(b"%", b"%%") for part in line[::2]),
+        parts=tuple(line),
         pick=itemgetter(*(size + derived.index(part) if part in derived else int(part) for part in varying)),
         event_id=event_id,
         time=next(index for index, slot in slots.items() if slot.field == "time_unix_nano"),
@@ -96,4 +106,4 @@ def _pick(indices: Sequence[int]) -> Pick:
     if not indices:
         return lambda _: ()
     (index,) = indices
-    return lambda pieces: (pieces[index],)
+    return lambda slots: (slots[index],)

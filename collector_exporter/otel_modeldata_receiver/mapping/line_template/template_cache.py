@@ -142,15 +142,18 @@ class SenderTemplates:
             self._candidates.learned(template.shape)
         self._library.add(template, self._tenant)
 
-    def fitting(self, raw: bytes) -> tuple[LineTemplate, Fitting] | None:
-        """The template that has the shape of a record, and the pieces of the record; of this sender if it has one."""
-        layout = layout_of(raw)
+    def fitting(self, raw: bytes, begin: int = 0, stop: int | None = None) -> tuple[LineTemplate, Fitting] | None:
+        """The template that has the shape of a record, of this sender if it has one, and what is in the slots.
+
+        The record is all of `raw`, or what is between `begin` and `stop`.
+        """
+        layout = layout_of(raw, begin, stop)
         templates = self.templates[:MOST_COMPARED] if layout is None else self._by_layout.get(layout, ())
         for template in templates:
-            fitting = template.shape.fit(raw)
+            fitting = template.shape.fit(raw, begin, stop)
             if fitting is not None:
                 return template, fitting
-        found = self._library.fitting(raw, layout, self._tenant)
+        found = self._library.fitting(raw, begin, stop, layout, self._tenant)
         if found is not None:
             self._remember(found[0])
         return found

@@ -6,7 +6,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, any_value, field, raw_request, record, request, resource, span_request
+from otlp_requests import (
+    NOON,
+    ROWS,
+    any_value,
+    field,
+    raw_request,
+    record,
+    request,
+    resource,
+    scopes_of,
+    span_request,
+)
 from otlp_requests import span as span_of
 
 from otel_modeldata import semconv
@@ -19,6 +30,7 @@ from otel_modeldata_receiver.mapping.bounds import outline as outlines
 from otel_modeldata_receiver.mapping.bounds.event_time import ANY_TIME, event_times
 from otel_modeldata_receiver.mapping.bounds.record_cost import check_values, is_light
 from otel_modeldata_receiver.mapping.outcomes import MOST_SINGLE, PIECE_BYTES, Mapped
+from otel_modeldata_receiver.mapping.protowire import content_of
 from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.resource import ReadResource, try_read
 from otel_modeldata_receiver.mapping.signal import spans
@@ -48,6 +60,24 @@ def events(count: int, **values: object) -> list[bytes]:
 
 
 # --- Records, parts, bytes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "kept"), [(2, True), (60, False)])
+def test_large_records_keep_a_request_up_to_a_size_in_memory_and_are_copied_from_a_larger_one(
+    count: int, kept: bool
+) -> None:
+    records = [ROWS.encode(), *[b"x" * 100_000] * count]
+    (part,) = scopes_of(raw_request(records))
+    assert [isinstance(one, bytes) for one in part.records] == [True, *[not kept] * count]
+    assert [*map(content_of, part.records)] == records
+
+
+def test_large_records_beyond_a_bound_are_kept_whole() -> None:
+    large = [record("[" + ",".join([ROWS[1:-1]] * 300) + "]", event_id=str(n), time_ns=NOON) for n in range(3)]
+    found = mapped(raw_request([one.SerializeToString() for one in large], EVIL), max_request_records=1)
+    assert (ids(found), kept(found)) == (["0"], [("too many records", 2, "evil/default")])
+    (rest,) = (one.request for one in found.rejected)
+    assert ids(mapped(rest)) == ["1", "2"]
 
 
 def test_records_beyond_the_bound_are_kept_together_and_other_deployments_are_stored() -> None:
@@ -106,9 +136,10 @@ def test_what_follows_too_many_unknown_fields_is_kept_as_it_is(monkeypatch: pyte
 def test_lines_that_grow_beyond_the_bound_are_kept_as_records() -> None:
     """A resource id of 2,000 characters is repeated in each line, as 12,000 bytes."""
     long_id = resource({semconv.AZUREML_ENDPOINT_NAME: "evil", semconv.CLOUD_RESOURCE_ID: "é" * 2000})
-    found = mapped(raw_request(events(200), long_id.SerializeToString()) + GOOD)
+    raw = raw_request(events(200), long_id.SerializeToString())
+    found = mapped(raw + GOOD)
     size = found.bytes_by_tenant["evil/default"] - sum(len(one.request) for one in found.rejected)
-    assert size < 32 * len(raw_request(events(200))) + outlines.ALLOWANCE_BYTES + 17 * 12_500
+    assert size < 32 * len(raw) + outlines.ALLOWANCE_BYTES + 17 * 12_500  # of which 4,000 bytes are the resource
     ((kind, count, tenant),) = kept(found)
     assert (kind, tenant) == ("too many bytes of lines", "evil/default")
     assert len(ids(found)) == 200 - count + 1

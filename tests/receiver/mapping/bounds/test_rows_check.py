@@ -7,13 +7,13 @@ import math
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_modeldata.validation import json_rows
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.mapping import body
-from otel_modeldata_receiver.mapping.bounds.rows_check import check_numbers, check_rows
+from otel_modeldata_receiver.mapping.bounds.rows_check import are_rows_in_lines, check_numbers, check_rows
 
 BAD = ["1e400", "-1e400", "1E+400", "1e0400", "9" * 400, "-" + "1" * 5000, "1" * 5000 + ".5", "1.5e999999"]
 GOOD = ["1e308", "1e-400", "-1.5E-5000", "0e0", "1" * 300, "0." + "1" * 5000, str(2**64), '"1e400"', '"\\"1e400"']
@@ -101,3 +101,58 @@ def test_numbers_are_told_from_text_wherever_a_text_is_divided(cells: list[str],
             return
         with pytest.raises(BadRecordError, match=r"^number out of range"):
             check_numbers(text)
+
+
+def is_row_text(text: bytes, *, are_own: bool) -> bool:
+    """Whether a text alone is rows, and in one line of UTF-8."""
+    try:
+        text.decode()
+        return body.rows_of(text, is_own=are_own) == text and b"\n" not in text and b"\r" not in text
+    except (BadRecordError, UnicodeDecodeError):
+        return False
+
+
+FRAGMENTS = [
+    b"[{",
+    b"}]",
+    b'[{"a":1}]',
+    b'[{"a":[1,',
+    b"2]}]",
+    b"[{}]",
+    b" ",
+    b",",
+    b"\n",
+    b"\r",
+    b'"',
+    b'[{"a":"',
+    b'"}]',
+]
+FRAGMENTS += [
+    b"1e400",
+    b'[{"E":1E400}]',
+    b"\xc3",
+    b"\xa9",
+    b'[{"b":"\xc3\xa9"}]',
+    b"\\",
+    b"[]",
+    b'[{"a":[{}]',
+    b"]}]",
+    b"[[{}]]",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=4).map(b"".join), min_size=1, max_size=6), st.booleans())
+@example([b'[{"a":[1,', b"2]}]", b"[{}] [{}]"], True)
+@example([b'[{"a":[{}]', b'[{"b":2}]]}]', b"[{}][{}]"], True)
+@example([b'[{"a":"}]', b'[{"}]', b"[{}][{}]"], True)
+@example([b'[{"a":"\\"}]', b'[{"}]', b"[{}]"], True)
+def test_texts_that_are_checked_together_are_rows_each(texts: list[bytes], are_own: bool) -> None:
+    if are_rows_in_lines(texts, are_own=are_own):
+        assert all(is_row_text(text, are_own=are_own) for text in texts)
+
+
+@pytest.mark.parametrize("are_own", [True, False])
+def test_rows_that_are_checked_together_are_recognized(are_own: bool) -> None:
+    texts = [b"[{}]", b'[{"a":1.5},{"a":null}]', '[{"E":"\u00e9"}]'.encode(), b'[{"b":[{"c":"}]"}]}]']
+    assert are_rows_in_lines(texts, are_own=are_own)
+    assert are_rows_in_lines(texts[:1], are_own=are_own)
