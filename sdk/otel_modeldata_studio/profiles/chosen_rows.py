@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from otel_modeldata_reader.types.plain_arrays import numbers_of
+
 from ..queries.joined_rows import OUTCOME, own_column
 from ..queries.row_numbers import numbers_of_rows, numbers_of_side
 from ..tables.deployment_rows import LABELS, OUTPUTS
@@ -185,7 +187,7 @@ class ChosenRows:
         """An array of booleans, true at the numbers that a query has."""
         found = np.zeros(total, dtype=bool)
         for chunk in self._tables.database.table(text.text, text.parameters).column(0).chunks:
-            found[chunk.to_numpy()] = True
+            found[numbers_of(chunk)] = True
         return found
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from otel_modeldata_reader.types.plain_arrays import numbers_of
+
 from .row_bits import RowBits
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class RowKeys:
             OSError: they cannot be written.
         """
         table = self._database.table(_QUERY, [piece.path])
-        hashes, rows = table["key"].to_numpy(), table["row"].to_numpy().astype(np.int32)
+        hashes, rows = numbers_of(table["key"]), numbers_of(table["row"]).astype(np.int32)
         order = np.argsort(hashes)
         path = self._folder / f"{next(self._numbers):08d}.keys"
         with path.open("wb") as file:
