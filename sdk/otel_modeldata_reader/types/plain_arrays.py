@@ -15,7 +15,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["numbers_array", "numbers_of", "text_scalar", "texts_array", "truths_array"]
+__all__ = ["floats_of", "numbers_array", "numbers_of", "text_scalar", "texts_array", "truths_array"]
 
 _TYPES: Final[dict[Any, Any]] = {
     pa.int32(): np.dtype(np.int32),
@@ -41,14 +41,18 @@ def numbers_array(values: Any, nulls: Any = None) -> pa.Array:
 
 def numbers_of(column: pa.Array | pa.ChunkedArray) -> Any:
     """The NumPy array of such numbers, of which none is null. It may be read-only."""
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    dtype = _TYPES[column.type]
-    parts = [
-        np.frombuffer(one.buffers()[1], dtype, len(one), one.offset * dtype.itemsize) for one in chunks if len(one)
-    ]
+    parts = [_values(one) for one in _chunks(column)]
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+    return np.concatenate(parts) if parts else np.zeros(0, _TYPES[column.type])
+
+
+def floats_of(column: pa.Array | pa.ChunkedArray) -> Any:
+    """A new NumPy array of float64 numbers; NaN where one is null."""
+    parts = [
+        _values(one) if not one.null_count else np.where(_nulls(one), np.nan, _values(one)) for one in _chunks(column)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def truths_array(values: Any, nulls: Any = None) -> pa.Array:
@@ -80,6 +84,20 @@ def texts_array(values: Sequence[str | None]) -> pa.Array:
 def text_scalar(value: str) -> pa.Scalar:
     """A text as a scalar."""
     return texts_array([value])[0]
+
+
+def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return [one for one in (column.chunks if isinstance(column, pa.ChunkedArray) else [column]) if len(one)]
+
+
+def _values(array: pa.Array) -> Any:
+    dtype = _TYPES[array.type]
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+def _nulls(array: pa.Array) -> Any:
+    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)] == 0
 
 
 def _validity(nulls: Any) -> pa.Buffer | None:

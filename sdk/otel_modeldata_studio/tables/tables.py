@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 _MOST_COLUMNS: Final = 5_000
 """Of a collection that are remembered."""
-_READ_SECONDS: Final = 0.6
-"""How long a question waits for lines that were not read before."""
+_READ_SECONDS: Final = 0.3
+"""How long a question waits for lines that were not read before; a thread reads the others."""
 
 
 class Tables:
@@ -103,7 +103,7 @@ class Tables:
         Args:
             root: the collection.
             window: of event time.
-            end: until when lines are read that were not read before, by the monotonic clock; None is a second from now
+            end: until when lines are read that were not read before, by the monotonic clock; None is a moment from now
                 on. At least one folder is read.
 
         Raises:

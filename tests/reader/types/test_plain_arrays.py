@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_reader.types.plain_arrays import (
+    floats_of,
     numbers_array,
     numbers_of,
     text_scalar,
@@ -76,11 +77,21 @@ def test_numbers_come_back_from_chunks_and_slices(chunks: list[list[int]], dtype
     assert found.tolist() == column.to_pylist()
 
 
+@given(st.lists(st.lists(st.none() | st.floats(width=64))))
+def test_floats_have_nan_for_null_as_with_pyarrow(chunks: list[list[float | None]]) -> None:
+    column = pa.chunked_array([pa.array(one, pa.float64()).slice(len(one) // 3) for one in chunks], pa.float64())
+
+    np.testing.assert_array_equal(floats_of(column), column.to_numpy())
+    for chunk in column.chunks:
+        np.testing.assert_array_equal(floats_of(chunk), chunk.to_numpy(zero_copy_only=False))
+
+
 def test_none_of_these_imports_pandas() -> None:
     script = (
         "import sys, numpy as np, pyarrow as pa\n"
         "from otel_modeldata_reader.types.plain_arrays import *\n"
         "numbers_of(numbers_array(np.arange(3), np.array([False] * 3)))\n"
+        "floats_of(numbers_array(np.array([1.0, 2.0]), np.array([False, True])))\n"
         "truths_array(np.array([True, False])), texts_array(['a', None]), text_scalar('_')\n"
         "print('pandas' in sys.modules)"
     )
