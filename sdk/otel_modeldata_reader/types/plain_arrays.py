@@ -15,7 +15,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["floats_of", "numbers_array", "numbers_of", "text_scalar", "texts_array", "truths_array"]
+__all__ = ["floats_of", "numbers_array", "numbers_of", "text_scalar", "texts_array", "truths_array", "truths_of"]
 
 _TYPES: Final[dict[Any, Any]] = {
     pa.int32(): np.dtype(np.int32),
@@ -50,7 +50,8 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> Any:
 def floats_of(column: pa.Array | pa.ChunkedArray) -> Any:
     """A new NumPy array of float64 numbers; NaN where one is null."""
     parts = [
-        _values(one) if not one.null_count else np.where(_nulls(one), np.nan, _values(one)) for one in _chunks(column)
+        np.where(_set_bits(one, one.buffers()[0]), _values(one), np.nan) if one.null_count else _values(one)
+        for one in _chunks(column)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -58,6 +59,12 @@ def floats_of(column: pa.Array | pa.ChunkedArray) -> Any:
 def truths_array(values: Any, nulls: Any = None) -> pa.Array:
     """An array of the same booleans; the arguments are those of `numbers_array`."""
     return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(nulls), _bits(values)])
+
+
+def truths_of(column: pa.Array | pa.ChunkedArray) -> Any:
+    """The NumPy array of booleans of which none is null."""
+    parts = [_set_bits(one, one.buffers()[1]) for one in _chunks(column)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
 
 
 def texts_array(values: Sequence[str | None]) -> pa.Array:
@@ -95,9 +102,10 @@ def _values(array: pa.Array) -> Any:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _nulls(array: pa.Array) -> Any:
-    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)] == 0
+def _set_bits(array: pa.Array, buffer: pa.Buffer) -> Any:
+    """The bits of the cells of an array as booleans."""
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
 
 def _validity(nulls: Any) -> pa.Buffer | None:

@@ -17,6 +17,7 @@ from otel_modeldata_reader.types.plain_arrays import (
     text_scalar,
     texts_array,
     truths_array,
+    truths_of,
 )
 
 _TEXTS = st.lists(st.none() | st.text(max_size=5))
@@ -86,13 +87,20 @@ def test_floats_have_nan_for_null_as_with_pyarrow(chunks: list[list[float | None
         np.testing.assert_array_equal(floats_of(chunk), chunk.to_numpy(zero_copy_only=False))
 
 
+@given(st.lists(st.lists(st.booleans())))
+def test_truths_come_back_from_chunks_and_slices(chunks: list[list[bool]]) -> None:
+    column = pa.chunked_array([pa.array(one, pa.bool_()).slice(len(one) // 3) for one in chunks], pa.bool_())
+
+    assert truths_of(column).tolist() == column.to_pylist()
+
+
 def test_none_of_these_imports_pandas() -> None:
     script = (
         "import sys, numpy as np, pyarrow as pa\n"
         "from otel_modeldata_reader.types.plain_arrays import *\n"
         "numbers_of(numbers_array(np.arange(3), np.array([False] * 3)))\n"
         "floats_of(numbers_array(np.array([1.0, 2.0]), np.array([False, True])))\n"
-        "truths_array(np.array([True, False])), texts_array(['a', None]), text_scalar('_')\n"
+        "truths_of(truths_array(np.array([True, False]))), texts_array(['a', None]), text_scalar('_')\n"
         "print('pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
