@@ -80,7 +80,7 @@ class ChosenRows:
         for one in filters:
             of_sides.setdefault(own_column(rows, one.column).role, []).append(one)
         left = [one for one in filters if not _is_of_other(rows, own_column(rows, one.column).role)]
-        deadline = self._tables.deadline()
+        deadline = self._tables.deadline().soon
         for role, own in of_sides.items():
             side = rows.side(role)
             if side is None or not _is_of_other(rows, role):

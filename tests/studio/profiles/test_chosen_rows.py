@@ -25,6 +25,7 @@ from otel_modeldata_studio.queries.lookups import moment_of_place
 from otel_modeldata_studio.screens import explore, row_pages
 from otel_modeldata_studio.screens.explored import explored
 from otel_modeldata_studio.screens.request import request
+from otel_modeldata_studio.tables.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +198,7 @@ def test_rows_are_counted_while_their_partners_are_looked_for(studio: Studio, mo
     found, window = explored(studio, ONCE, None, None)
     filters = parse_filters('[{"column": "outputs.y", "op": "not_null"}]')
     chosen = ChosenRows(studio.tables, least=0)
-    monkeypatch.setattr(studio.tables, "deadline", lambda: 0.0)
+    monkeypatch.setattr(studio.tables, "deadline", lambda: Deadline.at(0.0))
     rows, left = chosen.by(ONCE, found, filters, window)
     while rows.pending:
         assert {one.path for one in rows.base.pieces} < {one.path for one in found.base.pieces}
