@@ -1,13 +1,14 @@
-"""`kill -9` of the command at random moments, a hundred times, beside a receiver that takes events all the time."""
+"""`kill -9` of the command at random steps, a hundred times, beside a receiver that takes events all the time."""
 
 from __future__ import annotations
 
 import itertools
 import random
+import signal
 import subprocess
 import sys
 import threading
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +19,11 @@ from receiver_process import lines_below
 import otel_modeldata_reader as reader
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from receiver_process import StartReceiver
 
+DYING_COMMAND = Path(__file__).parents[2] / "fixtures" / "dying_command.py"
 KILLS = 25
+MOST_STEPS = 60
 SENT_BEFORE = 100
 EACH = 10
 """Events that are sent meanwhile, each time."""
@@ -36,27 +37,22 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     send(receiver.endpoint, range(SENT_BEFORE))
     numbers = itertools.count(SENT_BEFORE)
-    command = [sys.executable, "-m", "otel_modeldata_receiver", "erase", INPUTS, str(tmp_path)]
-    command += ["--where", CONDITION, "--yes"]
-    moments = random.Random(seed)
-    interrupted, longest = 0, 0.3
+    command = ["erase", INPUTS, str(tmp_path), "--where", CONDITION, "--yes"]
+    steps = random.Random(seed)
+    interrupted = 0
     for _ in range(KILLS):
         more = [next(numbers) for _ in range(EACH)]
         writer = threading.Thread(target=send, args=(receiver.endpoint, more))
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            writer.start()
-            while process.poll() is None and not _is_working(tmp_path, process.pid):
-                time.sleep(0.005)
-            time.sleep(moments.uniform(0.0, longest))
-            has_ended = process.poll() is not None
-            process.kill()
+        writer.start()
+        dying = [sys.executable, str(DYING_COMMAND), str(steps.randrange(MOST_STEPS)), str(tmp_path), *command]
+        ended = subprocess.run(dying, capture_output=True, text=True, timeout=300, check=False)
+        assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
         writer.join()
-        longest = longest / 2 if has_ended else 1.5 * longest  # machines are fast and slow
         interrupted += (tmp_path / "_erased" / "unfinished").exists()
-    print("interrupted", interrupted)
-    assert interrupted > 0
+    assert interrupted > KILLS / 4
     total = next(numbers)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    whole = [sys.executable, "-m", "otel_modeldata_receiver", *command]
+    done = subprocess.run(whole, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     with reader.open(tmp_path) as store:
         assert rows_of(store) == expected_rows(range(total))
@@ -65,10 +61,3 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(
     assert receiver.logged("vanished") == []
     assert not (tmp_path / "_vanished").exists()
     assert not (tmp_path / "_erased" / "unfinished").exists()
-
-
-def _is_working(store: Path, pid: int) -> bool:
-    """Whether the process holds the lock, and has begun to change something."""
-    lock = store / "_maintenance" / "lock"
-    holds = lock.exists() and f"process {pid} " in lock.read_text(errors="replace")
-    return holds and (store / "_erased" / "unfinished").exists()

@@ -63,6 +63,21 @@ async def test_a_folder_that_hangs_is_parked_too() -> None:
 
 
 @in_virtual_time
+async def test_an_object_of_a_folder_that_cannot_be_read_is_parked_without_a_proof_of_the_main_store() -> None:
+    """As for the first record after a start, if its body is large: its folder is read before anything is stored."""
+    store = PartlyBroken()
+    sink = sink_on(store)
+    store.broken = {BAD}
+    assert not await sink.is_superseded(BAD, "1", f"{BAD}/files/one")
+    await sink.put(f"{BAD}/files/one", b"image", "image/png")
+    assert store.parked() == [f"_parked/{BAD}/files/image%2Fpng/one"]
+    store.broken = set()
+    await until(lambda: not store.parked())
+    assert store.objects[f"{BAD}/files/one"] == b"image"
+    await sink.close()
+
+
+@in_virtual_time
 async def test_the_lines_of_a_place_that_stays_slow_are_delivered_though_others_hang() -> None:
     """Reading what is there, creating a blob and appending take 5 s together; each folder here is in the main store."""
     store = PartlyBroken()

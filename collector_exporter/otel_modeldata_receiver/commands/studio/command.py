@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import threading
 import time
@@ -12,15 +11,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
-from ...config.logs import LogFormat, LogLevel
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError
-from ..log_output import start_log
 from ..missing_package import missing_package
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
-from .line_limit import LineLimit
 from .listening import DEFAULT, Address, address_argument, bound, token_of
 
 if TYPE_CHECKING:
@@ -114,14 +110,14 @@ def studio(arguments: argparse.Namespace) -> None:
         from otel_modeldata_studio.web.server import serve  # noqa: PLC0415 (likewise)
         from otel_modeldata_studio.web.settings import WebSettings  # noqa: PLC0415 (likewise)
 
+        from .line_limit import start_limited_log  # noqa: PLC0415 (likewise)
+
         list(store.objects.folders_of([""]))  # a store that cannot be read is an error now, not on the page
         app = studio_app(shown, WebSettings(token=token))
         listening = bound(address)
         with closing(listening):
             _tell(arguments, url, _address_of(address, listening.getsockname()[1]), token)
-            start_log(LogLevel.WARNING, LogFormat.TEXT)
-            for output in logging.getLogger().handlers:
-                output.addFilter(LineLimit())
+            start_limited_log()
             serve(app, listening)
 
 

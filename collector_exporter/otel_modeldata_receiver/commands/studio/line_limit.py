@@ -6,10 +6,13 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from ...config.logs import LogFormat, LogLevel
+from ..log_output import start_log
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LineLimit"]
+__all__ = ["LineLimit", "start_limited_log"]
 
 _SECONDS: Final = 60.0
 _MOST: Final = 20
@@ -41,3 +44,10 @@ class LineLimit(logging.Filter):
         if len(self._seen) == _MOST:
             record.msg, record.args = f"{record.getMessage()} (further lines of this minute are left out)", ()
         return True
+
+
+def start_limited_log() -> None:
+    """Log warnings and errors to the terminal, within the bound."""
+    start_log(LogLevel.WARNING, LogFormat.TEXT)
+    for output in logging.getLogger().handlers:
+        output.addFilter(LineLimit())

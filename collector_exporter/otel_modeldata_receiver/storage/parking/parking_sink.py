@@ -209,16 +209,16 @@ class ParkingSink:
         return appended
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
-        """See `Sink.is_superseded`; False if the folder takes no lines, so that the object is parked."""
+        """See `Sink.is_superseded`; False if the folder cannot be read, so that the object is parked."""
         if self._folders.get(folder) or self._suspected(folder):
             return False
-        began = asyncio.get_running_loop().time()
         self._watch(1)
         try:
             return await self._sink.is_superseded(folder, line_id, name)
         except StoreError as error:
-            if self._is_stopping or (mount_of(folder) is None and not self._main.has_served_since(began)):
+            if self._is_stopping:
                 raise
+            # Also if nothing shows that the main store works: parking the object does.
             self._begin(folder, error)
             return False
         finally:
