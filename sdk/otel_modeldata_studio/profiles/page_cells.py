@@ -57,7 +57,7 @@ def cells_of_page(  # noqa: PLR0913, PLR0917 (what a query takes)
     if found is None:
         rows = _narrowed(tables, rows, keys, base)
         if all(key.row_id in known for key in keys):  # else one has no row id
-            base = exact_slices(one for some in known.values() for one in some)
+            base = [*exact_slices(one for some in known.values() for one in some)]
         return _joined(tables, rows, keys, columns, base)
     rest = [one for one in columns if one.role != rows.base.role]
     for side in rows.sides[1:]:
