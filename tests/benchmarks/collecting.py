@@ -1,4 +1,4 @@
-"""Cases of the SDK and of azureml-ai-monitoring: latency, throughput, a scoring call, a cold start, large records."""
+"""Cases of the SDK and of azureml-ai-monitoring: latency, throughput, a scoring call, large records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import official
-from case import Case, Effort, Run, Sides, Target, in_turn
+from case import Case, Effort, Sides, Target, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,23 +67,6 @@ def _loops() -> int:
     return round(10_000 * _SCORING_SECONDS / statistics.median(tries))
 
 
-def _cold(effort: Effort) -> Sides:
-    """New processes: the time until the end of the first `collect`, compared with importing pandas alone."""
-    times = effort.of(7, 1)
-    frame = {"cells": {f"feature_{n}": [n / 7] for n in range(23)}}
-    sides: dict[str, Callable[[], Run]] = {
-        "ours": lambda: official.ours("cold", frame, "cold_start.py"),
-        "official": lambda: official.official("cold", frame, "cold_start.py"),
-        "pandas alone": lambda: official.run("cold", {"sender": "none"}, {}, "cold_start.py"),
-    }
-    runs = in_turn(times, sides)
-    alone = statistics.median(run["first_collect_ms"] for run in runs["pandas alone"])
-    for side in ("ours", "official"):
-        for run in runs[side]:
-            run["over_pandas_ms"] = run["first_collect_ms"] - alone
-    return runs
-
-
 def _oversize(effort: Effort) -> Sides:
     """600 records of 100 KB: how many arrive at an endpoint with gRPC's default limit of 4 MiB."""
     count = effort.of(600, 60)
@@ -132,11 +115,6 @@ CASES: Final[dict[str, Case]] = {
         about="the same at 25 a second with mixed 1000x23",
         run=_scoring(1000, 25, 500),
         targets=_LITTLE_SLOWER,
-    ),
-    "cold": Case(
-        about="import and first collect in a new process, beside importing pandas",
-        run=_cold,
-        targets={"over_pandas_ms": [Target(most=150, absolute=True)]},
     ),
     "oversize": Case(
         about="600 records of 100 KB to an endpoint with gRPC's default limit of 4 MiB, beside the stock OTel pipe",

@@ -19,7 +19,7 @@ from ..retry import retry_for
 from .folders.fair_turns import FairTurns
 from .folders.folder_names import tenant_of_folder
 from .folders.known_ids import IdMemory
-from .folders.object_references import refers_to
+from .folders.object_references import is_stored, refers_to
 from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
 from .parking.parked_blobs import ParkedBlobWriter
@@ -148,7 +148,7 @@ class Sink:
         writer = self._folders.get(folder)
         if writer is not None and writer.lacks(line_id):  # the usual case
             return False
-        if not await self._open(folder).has(line_id) or await self._is_there(name):
+        if not await self._open(folder).has(line_id) or await is_stored(self._store, name):
             return False
         stem = f"{folder}/{self._instance}"
         return not await refers_to(self._store, stem, name, most_bytes=_MOST_REFERENCES * self._limits.tail_bytes)
@@ -170,7 +170,7 @@ class Sink:
         turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
         async with turns.turn(tenant_of_folder(name)):
             url = self._objects.pop(name, None)
-            if url is None or not content or not await self._is_there(name):
+            if url is None or not content or not await is_stored(self._store, name):
                 url = await retry_for(
                     lambda: self._store.put(name, content, content_type),
                     self._limits.retry_seconds,
@@ -180,13 +180,6 @@ class Sink:
             if len(self._objects) > self._limits.known_objects:
                 self._objects.popitem(last=False)
             return url
-
-    async def _is_there(self, name: str) -> bool:
-        """Whether an object that was stored can still be read: it may have vanished, as lines may."""
-        try:
-            return bool(await self._store.read(name, 0, 1))
-        except StoreError:
-            return False
 
     def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
         """The folders whose present block is not durable after `seconds` and its size by `rate`.

@@ -144,6 +144,18 @@ class PartFile:
                 return True
         return True
 
+    def has_only_nulls(self, columns: Collection[str]) -> set[str]:
+        """The columns among these that have no value in any row, as far as the statistics say it."""
+        groups = [self._file.metadata.row_group(number) for number in range(self._file.metadata.num_row_groups)]
+        if not columns or not groups:
+            return set()
+        places = {groups[0].column(index).path_in_schema: index for index in range(groups[0].num_columns)}
+        return {
+            name
+            for name in columns
+            if name in places and all(_is_null(group.column(places[name]), group.num_rows) for group in groups)
+        }
+
     def _damaged(self, error: Any) -> Exception:
         if isinstance(error, ReaderError):  # of the store
             return error
@@ -175,6 +187,11 @@ def _with_dictionary(file: pq.ParquetFile) -> list[str]:
     return [
         one.name for one in file.schema_arrow if one.type == pa.string() and one.name in coded and "." not in one.name
     ]
+
+
+def _is_null(column: Any, rows: int) -> bool:
+    known = column.statistics
+    return known is not None and bool(known.has_null_count) and known.null_count == rows
 
 
 def _is_coded(column: Any) -> bool:

@@ -15,6 +15,8 @@ from otel_modeldata_reader.exceptions import StoreUnavailableError
 from otel_modeldata_reader.rows.stored_columns import own_schema, storage_type, stored_names
 from otel_modeldata_reader.rows.unify import renamed
 from otel_modeldata_reader.sql.column_types import stored_type
+from otel_modeldata_reader.types import parse
+from otel_modeldata_reader.types.data_types import OBJECTS
 
 from ..interruption import current
 from .piece import LAST_TIME, Group, Piece, StoredColumn, kind_of
@@ -70,9 +72,10 @@ class PartPieces:
 
     def _piece(self, source: FolderSource, manifest: Manifest, part: Part) -> Piece:
         path = self._path(manifest.part_name(part), part)  # whole: DuckDB does not look at the checksums of pages
-        PartFile.opened(self._store, manifest, part)  # its figures are those of the manifest, and within bounds
+        file = PartFile.opened(self._store, manifest, part)  # its figures are those of the manifest, and within bounds
         schema = own_schema(part.types, part.columns)
         names = renamed(schema, envelope=True)
+        untyped = _without_type(part, file)
         columns = {
             names.get(name, name): StoredColumn(
                 stored=stored,
@@ -81,7 +84,7 @@ class PartPieces:
                 kind=kind_of(schema.field(name).type),
             )
             for name, stored in zip(part.columns, stored_names(part.columns), strict=True)
-            if not schema.field(name).type.equals(_NULL)
+            if not schema.field(name).type.equals(_NULL) and stored not in untyped
         }
         groups, start = [], 0
         for group in part.groups:
@@ -139,6 +142,13 @@ class PartPieces:
         if digest.hexdigest() != part.sha256:
             raise _other_content(name)
         self._checked[path] = state
+
+
+def _without_type(part: Part, file: PartFile) -> set[str]:
+    """The stored names of columns of objects that are all missing: other lines say what they are, as in a reading."""
+    codes = parse(part.types).codes
+    objects = [name for name, code in zip(stored_names(part.columns), codes, strict=True) if code == OBJECTS]
+    return file.has_only_nulls(objects)
 
 
 def _other_content(name: str) -> DamagedPartError:

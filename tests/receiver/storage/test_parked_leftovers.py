@@ -180,6 +180,42 @@ async def test_an_object_that_cannot_be_removed_holds_up_nothing() -> None:
 
 
 @in_virtual_time
+async def test_an_object_that_could_not_be_removed_is_delivered_again_after_a_restore_from_before_that() -> None:
+    store = Leased()
+    sink = sink_on(store)
+    name = f"{BAD}/files/x.png"
+    store.broken = {BAD}
+    await sink.put(name, b"png", "image/png")
+    store.broken, store.leased = set(), {parked_names.parked_object(name, "image/png")}
+    await until(lambda: not sink.is_parked(BAD))
+    del store.objects[name]
+    store.leased = set()
+    await until(lambda: not store.parked())
+    assert store.objects[name] == b"png"
+    await sink.close()
+
+
+@in_virtual_time
+async def test_such_an_object_is_delivered_before_the_lines_that_refer_to_it() -> None:
+    store = Leased()
+    sink = sink_on(store)
+    name = f"{BAD}/files/x.png"
+    store.broken = {BAD}
+    await sink.put(name, b"png", "image/png")
+    await sink.append(BAD, lines(1))
+    store.broken, store.leased = {f"{BAD}/{INSTANCE}"}, {parked_names.parked_object(name, "image/png")}
+    await until(lambda: name in store.objects)  # the folder takes objects, and no lines yet
+    await asyncio.sleep(5.0)
+    del store.objects[name]
+    store.broken = set()
+    await until(lambda: store.stored(BAD) == ["1"])
+    assert store.objects[name] == b"png"
+    store.leased = set()
+    await until(lambda: not store.parked())
+    await sink.close()
+
+
+@in_virtual_time
 async def test_if_only_the_parked_blobs_of_one_tenant_are_refused_the_error_is_that_of_a_place() -> None:
     """So the receiver stays ready for the others."""
     store = PartlyBroken()

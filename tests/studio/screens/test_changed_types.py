@@ -12,6 +12,7 @@ from opened_studio import opened_studio, whole
 from read_lines import COLLECTION, line, write
 from shop_store import served_as
 
+import otel_modeldata_reader as reader
 from otel_modeldata import Collector
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_studio.screens import explore
@@ -125,3 +126,30 @@ def test_each_value_of_a_facet_chooses_its_rows(tmp_path: Path) -> None:
         for entry in page.rows[:3]:  # the text of a cell
             by = {"column": "inputs.when", "op": "in", "values": entry.values}
             assert found(studio, by) == (1, [entry.id])
+
+
+def test_a_value_that_is_missing_in_its_own_frame_changes_no_type_when_its_line_is_compacted(tmp_path: Path) -> None:
+    """A server collects each row alone: there a missing value is an object, beside numbers, truths, times and texts."""
+    rows: list[dict[str, Any]] = [
+        {"age": 32.5, "n": 4, "ok": True, "when": pd.Timestamp("2026-11-22T10:00Z"), "city": "Graz"},
+        {"age": None, "n": None, "ok": None, "when": None, "city": None},
+        {"age": 38.0, "n": 5, "ok": False, "when": pd.Timestamp("2026-11-22T11:00Z"), "city": "Linz"},
+    ]
+    with served_as(BLUE), collecting(tmp_path) as flush:
+        for at, row in enumerate(rows):
+            frame = pd.DataFrame([row], dtype=object if row["age"] is None else None)
+            Collector(name="model_inputs").collect(frame, BasicCorrelationContext(id=f"request-{at}"))
+        flush()
+
+    def shown() -> tuple[Any, Any]:
+        with opened_studio(tmp_path) as studio:
+            answer = whole(lambda: explore.facets(studio, deployment=BLUE))
+            known = {one.name: (one.kind, one.type) for one in explore.columns(studio, deployment=BLUE).columns}
+        return known, [(one.column, one.kind, one.nulls, one.bins, one.values) for one in answer.facets]
+
+    as_lines = shown()
+    assert as_lines[0]["inputs.age"] == ("number", "double")
+    for drops in (False, True):
+        with reader.open(tmp_path) as store:
+            store.compact(f"{BLUE}/model_inputs", older=-7200, drop_lines=drops)
+        assert shown() == as_lines

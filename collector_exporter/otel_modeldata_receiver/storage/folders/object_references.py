@@ -1,16 +1,26 @@
-"""Whether a line refers to an object beside it."""
+"""Whether an object is there, and whether a line refers to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ...exceptions import StoreError
+
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["refers_to"]
+__all__ = ["is_stored", "refers_to"]
 
 _READ_BYTES: Final = 8 << 20
 """Most bytes of a blob that are in memory."""
+
+
+async def is_stored(store: Store, name: str) -> bool:
+    """Whether an object that was stored can still be read: it may have vanished, as lines may."""
+    try:
+        return bool(await store.read(name, 0, 1))
+    except StoreError:
+        return False
 
 
 async def refers_to(store: Store, stem: str, name: str, *, most_bytes: int) -> bool:

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import heapq
 import logging
 import math
@@ -37,11 +36,13 @@ from otel_modeldata.log_throttle import LogThrottle
 from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
+from ..folders.object_references import is_stored
 from ..store import FencedError
 from . import parked_names
+from .damaged_lines import DamagedLines
 from .delivered_marks import DeliveredMarks
 from .delivery_patience import note_outcome, set_patience
-from .leftovers import Leftovers
+from .leftovers import Leftover, Leftovers
 from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Delivery:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._large = asyncio.Semaphore(1)
+        self._damaged = DamagedLines(store)
         self._leftovers = Leftovers(store, self._grown, self._removed)
         self._log = LogThrottle(logger, math.inf)
         self._is_stopped = False
@@ -283,12 +285,14 @@ class Delivery:
                 if done > marked:
                     await marks.put(name, done)
                     self._folders.removed(folder, done - marked)
-                self._leave(folder, name, done, marks.names(name))
+                self._leave(folder, name, Leftover(folder.name, done, marks.names(name)))
                 return found
 
     async def _deliver_part(self, folder: ParkedFolder, name: str, start: int, end: int) -> None:
         """Deliver the lines between two positions of a blob, after the objects that they may refer to."""
-        lines = await self._lines(folder, await self._store.read(name, start, end))
+        lines, damaged = read_parked(await self._store.read(name, start, end))
+        for text in damaged:
+            await self._damaged.keep(folder, text)
         await self._deliver_objects(folder)
         if not folder.has_taken:
             await self._deliver_lines(folder, lines[: count_within(lines, _PIECE_BYTES)])
@@ -305,9 +309,9 @@ class Delivery:
             return False
         return True
 
-    def _leave(self, folder: ParkedFolder, name: str, size: int, marks: Sequence[tuple[str, int]] = ()) -> None:
+    def _leave(self, folder: ParkedFolder, name: str, left: Leftover) -> None:
         """Leave something that is delivered where it is, until it can be removed."""
-        self._leftovers.add(folder.name, name, size, marks)
+        self._leftovers.add(name, left)
         text = "%s is delivered and cannot be removed now: look for a lease or a policy on it"
         self._log.log(logging.WARNING, ("left", folder.place), text, name)
 
@@ -320,24 +324,6 @@ class Delivery:
         """What was left in a folder is removed; if it is there again, it was parked once more."""
         if (folder := self._folders.get(name)) is not None:
             folder.left.discard(left)
-
-    async def _lines(self, folder: ParkedFolder, content: bytes) -> list[Line]:
-        """The lines in a part of a blob; what is damaged is kept aside."""
-        lines, damaged = read_parked(content)
-        for text in damaged:
-            await self._keep_damaged(folder, text)
-        return lines
-
-    async def _keep_damaged(self, folder: ParkedFolder, text: bytes) -> None:
-        name = parked_names.damaged_object(folder.name, hashlib.sha256(text).hexdigest())
-        await retry_for(lambda: self._store.put(name, text, "application/octet-stream"), _READ_RETRY_SECONDS)
-        self._log.log(
-            logging.WARNING,
-            ("damaged", folder.place),
-            "parked lines of %s were changed and are no JSON any more: they are not delivered, but kept as %s",
-            folder.place,
-            name,
-        )
 
     async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line]) -> None:
         """Append lines to the folder."""
@@ -370,7 +356,9 @@ class Delivery:
         objects = [
             (one, unparked)
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size and one.name not in folder.left and (unparked := parked_names.unparked_object(one.name))
+            if one.size
+            and (unparked := parked_names.unparked_object(one.name))
+            and not await self._is_left(folder, one.name, unparked[0])
         ]
         if any(one.size > _LARGE_BYTES for one, _ in objects):
             await self._probe(folder)
@@ -378,6 +366,10 @@ class Delivery:
             async with self._large if one.size > _LARGE_BYTES else contextlib.nullcontext():
                 await self._deliver_object(folder, one, name, content_type)
         return bool(objects)
+
+    async def _is_left(self, folder: ParkedFolder, parked: str, name: str) -> bool:
+        """Whether an object is delivered and is still there: a restored store may have lost it again."""
+        return parked in folder.left and await is_stored(self._store, name)
 
     async def _probe(self, folder: ParkedFolder) -> None:
         """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
@@ -391,7 +383,7 @@ class Delivery:
         self._took(folder)
         if not await self._is_removed(one.name, one.size):
             folder.left.add(one.name)  # it is delivered again after a restart, which changes nothing
-            self._leave(folder, one.name, one.size)
+            self._leave(folder, one.name, Leftover(folder.name, one.size, stored=name))
         self._folders.removed(folder, one.size)
 
 
