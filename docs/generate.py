@@ -427,7 +427,13 @@ def _usage(action: argparse.Action) -> str:
 def _epilog_parts(parser: argparse.ArgumentParser) -> tuple[str, list[tuple[str, str]]]:
     """What is below the arguments in the help, and the exit codes at its end."""
     text, _, codes = (parser.epilog or "").partition("exit codes:\n")
-    return text.strip(), re.findall(r"^ +(\d+) +(.+)$", codes, re.MULTILINE)
+    found: list[tuple[str, str]] = []
+    for line in codes.splitlines():
+        if begins := re.match(r" {2}(\d+) +(.+)", line):
+            found.append((begins[1], begins[2]))
+        elif line.strip():  # the meaning goes on
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
+    return text.strip(), found
 
 
 # --- Writing --------------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     index: bool = True,
     write: bool = True,
     near: Window = _ALWAYS,
+    unknown: str | None = None,
 ) -> FoundId:
     """Search for an id.
 
@@ -73,14 +74,20 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         index: whether to use the index, and to write it.
         write: whether the index may be written.
         near: when it happened, as far as it is known: of Parquet files only these row groups are searched.
+        unknown: what the error says if nothing has the id; by default how many bytes were searched, and what to do.
 
     Raises:
-        UnknownNameError: no line has it.
+        UnknownNameError: no event has it, or none can.
         StoreUnavailableError: a blob cannot be read.
     """
     from .index.id_search import IdSearch  # noqa: PLC0415 (imported with the first lookup)
     from .index.store_index import StoreIndex  # noqa: PLC0415 (likewise)
 
+    search = IdSearch(wanted)
+    if not search.is_possible:
+        raise UnknownNameError(
+            f"expected a correlation id, row id, event id or trace id, got {wanted!r}: no event can have it"
+        )
     collections = collections_of(objects)
     blobs = {
         root: [ByteRange(one.name, 0, one.size) for one in found.within(window)] for root, found in collections.items()
@@ -93,21 +100,21 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         store, objects if index else (), {blob.blob: blob.size for found in blobs.values() for blob in found}
     )
     lookup = _Lookup(store, known, collections, blobs, dropped)
-    search = IdSearch(wanted)
     found = lookup.find(search, blobs, write=index and write)
     spans = [root for root in blobs if is_of_spans(root)]
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
         places = {one.place for one in found}
         found += [one for one in lookup.find(IdSearch(trace_id), spans, write=False) if one.place not in places]
     if not found:
+        cure = "correct the id" if window.is_open else "correct the id or the window"
+        if index and lookup.scanned < size:
+            cure += ", or search without the index"
         damaged = f"; {', '.join(map(str, lookup.damaged))} has its text, and is damaged" if lookup.damaged else ""
-        cure = "correct the id or the window" + (
-            ", or search without the index" if index and lookup.scanned < size and search.is_possible else ""
-        )
-        searched = f"no line of {size:,} bytes has it{damaged}; {cure}"
+        missing = f"{unknown}{damaged}" if unknown else f"no event has it{damaged}; {cure}"
+        nothing = "there are no events to search in; correct the store or the window"
         raise UnknownNameError(
             f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: "
-            + (searched if size else "there are no events to search in; correct the store or the window")
+            + (missing if size or unknown else nothing)
         )
     events = tuple(sorted(found, key=_order))
     return FoundId(

@@ -189,6 +189,7 @@ def test_the_json_summary_has_the_counts_and_the_last_flight(finished: Finished)
         "pending": 0,
         "stored": events,
         "joined": REQUESTS,
+        "landings": landings,
         "labels": sum(len(line["data"]) for line in finished.lines("ground_truth")),
         "blobs": finished.facts["blobs"],
         "last": {
@@ -230,12 +231,13 @@ def test_a_second_run_in_a_store_is_a_deployment_of_its_own(tmp_path: Path, fini
     assert {path.parts[:2] for path in after.keys() - before} == {("flights", "green")}
     assert "store     has flights/blue already: this run is flights/green (0.0 s)" in done.stderr.splitlines()
     assert max(map(len, done.stderr.splitlines())) <= 80
-    first, second, _, third, *_ = done.stdout.splitlines()
-    counts = re.fullmatch(r"accepted (\d+) = stored (\d+) events: nothing is lost, nothing is there twice", first)
-    assert counts is not None
-    assert counts[1] == counts[2]
-    assert second == "3 of 3 flights: request, inputs, outputs and response in the store,"
-    assert third.endswith(" of 3 flights have landed, and have a label")
+    counted = done.stdout[done.stdout.index("accepted") :].splitlines()
+    counts, of_flights, _, of_labels = counted[:4]
+    found = re.fullmatch(r"accepted (\d+) = stored (\d+) events: nothing is lost, nothing is there twice", counts)
+    assert found is not None
+    assert found[1] == found[2]
+    assert of_flights == "     12 from 3 flights: request, inputs, outputs and response of each, with"
+    assert of_labels.endswith(" of 3 flights have landed")
     for words in commands_to_copy(done.stdout):
         if words[0] != "studio":  # it runs until Ctrl-C
             found = run_command(*words)
@@ -350,10 +352,19 @@ def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path, tmp_path_factory
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "store-reports"]
 
 
-@pytest.mark.parametrize("moment", ["trains on", "the flights of a day", "the receiver is gone"])
+@pytest.mark.parametrize(
+    ("moment", "is_sent"),
+    [("trains on", False), ("of 400 flights, accepted", True), ("the receiver is gone", True)],
+)
 def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
-    tmp_path: Path, interrupts: None, moment: str
+    tmp_path: Path, interrupts: None, moment: str, *, is_sent: bool
 ) -> None:
+    said = ["otel-modeldata: interrupted, its processes end"]
+    if is_sent:
+        said = [
+            "otel-modeldata: interrupted after N of 400 flights, its processes end",
+            f"otel-modeldata: {tmp_path}/store keeps what is stored of flights/blue",
+        ]
     with subprocess.Popen(
         command("--store", str(tmp_path / "store"), "--requests", "400"),
         env=environment(TMPDIR=str(tmp_path)),
@@ -367,7 +378,9 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, output) == (130, "")
-    assert errors.splitlines()[-1] == "otel-modeldata: interrupted, its processes end"
+    assert re.sub(r"after \d+", "after N", "".join(errors.splitlines(keepends=True)[-len(said) :])) == "\n".join(
+        [*said, ""]
+    )
     assert "Traceback" not in errors
     assert processes_of(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -109,7 +109,7 @@ def test_a_signature_without_write_permission_is_logged_with_the_role_and_the_li
     (line,) = [line for line in log.splitlines() if "lines for a datastore are parked until it can be written" in line]
     assert f"datastore 'lake': expected to create a blob in container '{lake}' " in line
     assert "got 403 " in line
-    assert "give the receiver's identity the role 'Storage Blob Data Contributor' on this container" in line
+    assert "give this identity the role 'Storage Blob Data Contributor' (to read only, " in line
     assert "sig=" not in log
     assert list(azurite.blobs(store)) == [
         f"_parked/_at/lake/my/inputs/{LINES}",

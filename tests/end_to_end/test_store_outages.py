@@ -76,12 +76,12 @@ def cloud(azurite: Azurite, proxy: FaultProxy, start_receiver: StartReceiver) ->
 OUTAGES = [
     pytest.param(
         Fault.FORBIDDEN,
-        "got 403 AuthenticationFailed: give the receiver's identity the role 'Storage Blob Data Contributor'",
+        "got 403 AuthenticationFailed: give this identity the role 'Storage Blob Data Contributor'",
         id="403",
     ),
     pytest.param(
         Fault.UNAUTHORIZED,
-        "got 401 InvalidAuthenticationInfo: give the receiver's identity the role 'Storage Blob Data Contributor'",
+        "got 401 InvalidAuthenticationInfo: give this identity the role 'Storage Blob Data Contributor'",
         id="401",
     ),
     pytest.param(Fault.BUSY_BEFORE, "got 503 ServerBusy: check that the account can be reached", id="503"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -61,7 +62,23 @@ def test_the_wheel_holds_the_packages_their_types_and_nothing_else(wheel: Path) 
     }
     packages = ("otel_modeldata", "otel_modeldata_reader", "otel_modeldata_receiver", "otel_modeldata_studio")
     assert {f"{package}/py.typed" for package in packages} <= set(names)
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_metadata_names_the_licences_of_everything_in_the_wheel(wheel: Path, metadata: Message) -> None:
+    page = ROOT / "sdk" / "otel_modeldata_studio" / "page"
+    packages = json.loads((page / "vendored.json").read_text("utf-8"))["packages"]
+    licences = {"Apache-2.0"} | {package["license"] for package in packages}
+    assert metadata["License-Expression"] == " AND ".join(sorted(licences))
+    files = metadata.get_all("License-File")
+    assert files == ["LICENSE", *sorted(f"LICENSES/{package['name']}.txt" for package in packages)]
+    with zipfile.ZipFile(wheel) as archive:
+        kept = {name.partition(".dist-info/licenses/")[2]: name for name in archive.namelist()}
+        for name in files:
+            assert archive.read(kept[name]) == (ROOT / name).read_bytes()
+        for package in packages:  # the licences are those that came with the packages
+            name = package["name"]
+            vendored = archive.read(f"otel_modeldata_studio/page/vendor/{name}.LICENSE.txt")
+            assert vendored == (ROOT / "LICENSES" / f"{name}.txt").read_bytes()
 
 
 def _tracked(*folders: str) -> set[str]:

@@ -127,10 +127,24 @@ def test_coverage_is_measured_with_branches_and_has_a_lower_bound() -> None:
     )
 
 
-def test_the_sbom_of_a_release_lists_each_dependency(tmp_path: Path) -> None:
+def test_the_sbom_of_a_release_lists_each_dependency_and_the_javascript_in_the_wheel(tmp_path: Path) -> None:
     written = tmp_path / "sbom.json"
     command = PYPROJECT["tool"]["poe"]["tasks"]["sbom"]["cmd"].split()
-    assert command[0] == "uv"
-    run(need_uv(), *command[1:], "--output-file", str(written))
-    names = {component["name"] for component in json.loads(written.read_text("utf-8"))["components"]}
-    assert {re.split(r"[>=;\[ ]", text)[0].lower() for text in PYPROJECT["project"]["dependencies"]} <= names
+    assert command[0] == "python"
+    run(sys.executable, *command[1:], "--uv", need_uv(), "--output-file", str(written))
+    listed = json.loads(written.read_text("utf-8"))
+    components = {component["name"]: component for component in listed["components"]}
+    assert {re.split(r"[>=;\[ ]", text)[0].lower() for text in PYPROJECT["project"]["dependencies"]} <= set(components)
+    htm = components["htm"]
+    assert (htm["purl"], htm["licenses"]) == ("pkg:npm/htm@3.1.1", [{"license": {"id": "Apache-2.0"}}])
+    (digest,) = htm["hashes"]
+    assert (digest["alg"], len(digest["content"])) == ("SHA-512", 128)
+    project = listed["metadata"]["component"]
+    assert project["licenses"] == [{"expression": PYPROJECT["project"]["license"]}]
+    (used,) = (one["dependsOn"] for one in listed["dependencies"] if one["ref"] == project["bom-ref"])
+    vendored = json.loads((ROOT / "sdk/otel_modeldata_studio/page/vendored.json").read_text("utf-8"))["packages"]
+    names = {f"pkg:npm/{one['name']}@{one['version']}" for one in vendored}
+    assert names <= set(used)
+    references = [one["bom-ref"] for one in listed["components"]]
+    assert len(references) == len(set(references))
+    assert {one for one in used if one not in references} == set()

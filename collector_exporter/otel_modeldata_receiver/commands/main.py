@@ -26,28 +26,28 @@ EXIT_UNUSABLE: Final = 3
 EXIT_INTERRUPTED: Final = 130
 """Ctrl-C before the receiver runs; shells report SIGINT with this code."""
 _COMMANDS: Final = {
-    "receive": (".receive", "receive OTLP logs and store them as lines"),
-    "audit": (".audit.command", "check that every event of a store is accounted for"),
-    "check": (".check.command", "explain what is wrong with configuration files"),
-    "compact": (".maintenance.compact", "make Parquet files of hours that have ended"),
-    "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
-    "erase": (".maintenance.erase", "erase rows of a store, with a receipt"),
-    "expire": (".maintenance.expire", "remove what is older than a time"),
-    "export": (".reading.export", "write rows of a store into a file"),
-    "label": (".reading.label", "add the labels of a CSV file to a store"),
-    "ls": (".reading.ls", "list the collections of a store"),
-    "query": (".reading.query", "run SQL over the collections of a store"),
-    "relink": (".relink.command", "rewrite the references of a store that was moved"),
-    "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
-    "report": (".report.command", "report on a deployment: drift, errors, performance"),
-    "seal": (".maintenance.seal", "say which hours of a store are complete"),
-    "show": (".reading.show", "show everything about one id"),
-    "studio": (".studio.command", "show the data of a store in the browser"),
-    "tail": (".reading.tail", "print the rows of a collection as they are written"),
+    "receive": (".receive", "receive OTLP logs and store them as lines"),
+    "check": (".check.command", "explain what is wrong with configuration files"),
+    "doctor": (".doctor.command", "send one event and report each step"),
     "why": (".why.command", "say why there is no data, and what to do"),
+    "ls": (".reading.ls", "list the collections of a store"),
+    "show": (".reading.show", "show everything about one id"),
+    "tail": (".reading.tail", "print the rows of a collection as they are written"),
+    "query": (".reading.query", "run SQL over the collections of a store"),
+    "export": (".reading.export", "write rows of a store into a file"),
+    "report": (".report.command", "report on a deployment: drift, errors, performance"),
+    "studio": (".studio.command", "show the data of a store in the browser"),
+    "label": (".reading.label", "add the labels of a CSV file to a store"),
+    "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
+    "audit": (".audit.command", "check that every event of a store is accounted for"),
+    "seal": (".maintenance.seal", "say which hours of a store are complete"),
+    "compact": (".maintenance.compact", "make Parquet files of hours that have ended"),
+    "expire": (".maintenance.expire", "remove what is older than a time"),
+    "erase": (".maintenance.erase", "erase rows of a store, with a receipt"),
+    "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
-"""The module of each command, and its line in the help."""
+"""The module of each command, and its line in the help: first what stores, then what reads, then what looks after."""
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _TIMES: Final = ("--since", "--until", "--from", "--to", "--baseline")
 
@@ -86,7 +86,16 @@ def _run(words: Sequence[str]) -> int:
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of the command; a wrong one is an error of the command, not of `otel-modeldata`."""
-    parsed, unknown = _parser(words).parse_known_args(words)
+    parser = _parser(words)
+    named = next((word for word in words if not word.startswith("-")), None)
+    if named is not None and named not in _COMMANDS:
+        parser.error(f"expected a command, got {named!r}: {_near_command(named)}")
+    parsed, unknown = parser.parse_known_args(words)
+    if unknown and named is None:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if named is None:
+        parser.print_help(sys.stderr)
+        parser.exit(EXIT_CONFIG)
     if unknown:
         from difflib import get_close_matches  # noqa: PLC0415 (only for errors)
 
@@ -95,6 +104,13 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         near = get_close_matches(unknown[0].partition("=")[0], options, 1, 0.65)
         command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean {near[0]}?" if near else ""))
     return parsed
+
+
+def _near_command(word: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 (only for errors)
+
+    near = get_close_matches(word.lower(), _COMMANDS, 1)
+    return f"did you mean {near[0]}?" if near else "otel-modeldata --help lists them"
 
 
 def _prepare_output() -> None:
@@ -151,8 +167,8 @@ def _parser(words: Container[str] = _COMMANDS) -> argparse.ArgumentParser:
         description="Inference data of models in production, over OpenTelemetry, in Azure ML's file\nformat.",
         epilog="otel-modeldata COMMAND --help explains a command.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, (module, about) in _COMMANDS.items():
         command = commands.add_parser(name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter)
         command.set_defaults(parser=command)

@@ -116,14 +116,15 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
-    flag, text = _FLAGS[setting.key], f"{setting.meaning} (default {setting.default})"
+    flag, text = _FLAGS[setting.key], f"{setting.meaning} (default: {setting.default})"
     if setting.default == "false":
         parser.add_argument(flag, dest=setting.key, action="store_true", help=setting.meaning)
     elif setting.unit.startswith("["):
         parser.add_argument(flag, dest=setting.key, action="append", metavar=setting.unit.strip("[]"), help=text)
     else:
         kind = store_argument if setting.key == "store" else str
-        parser.add_argument(flag, dest=setting.key, type=kind, metavar=setting.unit.upper(), help=text)
+        unit = setting.unit.upper().replace(" OR ", "|")
+        parser.add_argument(flag, dest=setting.key, type=kind, metavar=unit, help=text)
 
 
 def _keys() -> str:

@@ -344,7 +344,13 @@ def _read(path: Path) -> tuple[dict[object, object], tuple[Problem, ...]]:
     try:
         settings, repeated = read_yaml(text := path.read_bytes()), repeated_keys(text)
     except OSError as error:
-        raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
+        raise ConfigError(
+            Problem(
+                "",
+                f"expected a YAML file, got {error.strerror or error}: correct the path, or its permissions",
+                str(path),
+            )
+        ) from None
     except YamlTextError as error:
         raise ConfigError(Problem("", f"expected a YAML file, got {error}", str(path))) from None
     if settings is None:

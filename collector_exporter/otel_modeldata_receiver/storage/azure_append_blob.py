@@ -72,6 +72,7 @@ _WALK_SECONDS: Final = 1800.0
 """Longest time of a listing of the whole store, which arrives in pages of 5000 names."""
 
 _FORBIDDEN: Final = 403
+_READING: Final = "Storage Blob Data Reader"
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
 """An empty append blob that proves the permission to write. It stays, because nothing else needs permission to
@@ -362,12 +363,13 @@ class AzureBlobStore:
         if code == "ContainerNotFound":
             return StoreCheckError(
                 f"{expected}, got no such container: create it, for example with 'az storage container create', "
-                "correct its name in --store, or let the receiver create it (--create-container)"
+                "correct its name, or let the receiver create it (receive --create-container)"
             )
         if status in {401, 403}:
             return StoreCheckError(
-                f"{expected}, got {status} {code or 'refused'}: give the receiver's identity the role "
-                f"{_PERMISSION!r} on this container, or renew its key or signature (opened by {self._opened_by})"
+                f"{expected}, got {status} {code or 'refused'}: give this identity the role {_PERMISSION!r} (to "
+                f"read only, {_READING!r}) on this container, or renew its key or signature (opened by "
+                f"{self._opened_by})"
             )
         if isinstance(error, ClientAuthenticationError):
             return StoreCheckError(

@@ -129,9 +129,15 @@ def load(sources: Iterable[ReportSource]) -> list[DeliveryReport]:
         for file in files:
             try:
                 report = _decode(file.read_bytes()).report()
-            except (OSError, ValueError) as error:
+            except OSError as error:
+                message = (
+                    f"expected a final report, got {error.strerror or error}: correct the path, or its permissions"
+                )
+                problems.append(Problem(str(file), message))
+                continue
+            except ValueError as error:
                 reason = " ".join(str(error).split())
-                message = f"expected a final report of the SDK, got {type(error).__name__}: {reason}"
+                message = f"expected a final report, got {reason}: name a file that OTEL_MODELDATA_REPORT wrote"
                 problems.append(Problem(str(file), message))
                 continue
             key = (report.producer, report.deployment.lower())

@@ -87,16 +87,22 @@ class Diagnosis:
     @property
     def headline(self) -> str:
         """Whether there is data, in one sentence."""
-        name = self.name or "any collection"
-        window = "" if self.since is None else f" since {self.since:%Y-%m-%d %H:%M:%S} UTC"
-        window += "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+        what = f"data of {self.name}" if self.name else "data"
         if self.has_data is None:
-            return f"it is not known whether there is data of {name} in {self.store}"
-        return f"there is {'' if self.has_data else 'no '}data of {name} in {self.store}{window}"
+            return f"it is not known whether there is {what} in {self.store}"
+        return f"there is {'' if self.has_data else 'no '}{what} in {self.store}{self._window}"
+
+    @property
+    def _window(self) -> str:
+        """The window in a sentence: without it `since` could mean when the data began."""
+        since, until = (None if one is None else f"{one:%Y-%m-%d %H:%M:%S}" for one in (self.since, self.until))
+        if since and until:
+            return f" with times from {since} to {until} UTC"
+        return f" with times from {since} UTC on" if since else f" with times before {until} UTC" if until else ""
 
     def with_findings(self, more: Iterable[Finding]) -> Diagnosis:
         """The same with further findings, each at its place."""
-        return replace(self, findings=likeliest_first([*self.findings, *more]))
+        return replace(self, findings=likeliest_first([*self.findings, *more], has_data=bool(self.has_data)))
 
     def __str__(self) -> str:
         shown = [f"{one.outcome}: {one.step}: {one.sentence}" for one in self.findings if one.outcome != "ok"]
@@ -113,14 +119,20 @@ def stops(*, has_data: bool) -> Outcome:
     return "suspect" if has_data else "stopped"
 
 
-def likeliest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def likeliest_first(findings: Iterable[Finding], *, has_data: bool) -> tuple[Finding, ...]:
     """The findings by outcome; those of one outcome in the order in which a record passes the steps.
 
-    Before all others are those that say that the data is elsewhere: below another name, folder or hour.
+    Before all others are those that say that the data is elsewhere: below another name, folder or hour. Where data
+    arrives, what could not be checked is no cause, and comes last.
+
+    Args:
+        findings: in any order.
+        has_data: whether the store has lines of the window.
     """
 
-    def place(one: Finding) -> tuple[int, bool, int]:
+    def place(one: Finding) -> tuple[bool, int, bool, int]:
         is_elsewhere = one.outcome == "stopped" and one.step in {"store", "collection"}
-        return _OUTCOMES[one.outcome], not is_elsewhere, _STEPS[one.step]
+        is_idle = has_data and one.outcome == "not checked"
+        return is_idle, _OUTCOMES[one.outcome], not is_elsewhere, _STEPS[one.step]
 
     return tuple(sorted(findings, key=place))

@@ -128,5 +128,5 @@ def _diagnosis(scope: Scope, findings: list[Finding], *, has_data: bool | None, 
         until=None if window.until is None else utc(window.until),
         has_data=has_data,
         is_known=is_known,
-        findings=likeliest_first(findings),
+        findings=likeliest_first(findings, has_data=bool(has_data)),
     )

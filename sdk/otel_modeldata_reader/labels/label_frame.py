@@ -99,7 +99,8 @@ def frames_of_csv(path: str | os.PathLike[str], id_column: str, time_column: str
     except LabelError:
         raise
     except (OSError, ValueError, csv.Error) as error:
-        raise LabelError(f"expected a CSV file with a header in {path}, got {_first_line(error)}") from None
+        cure = "correct the path, or its permissions" if isinstance(error, OSError) else "correct the file"
+        raise LabelError(f"expected a CSV file with a header in {path}, got {_first_line(error)}: {cure}") from None
     for column in filter(None, (id_column, time_column)):
         if column not in frame.columns:
             names = ", ".join(map(str, frame.columns))

@@ -58,7 +58,7 @@ class HeaderFiles:
                 self._read[name] = known = (changed, text)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
-            raise ReplayError(f"expected a file with the value of {name}, got {reason}: {path}") from None
+            raise ReplayError(f"expected a file with the value of {name}, got {reason} at {path}: correct it") from None
         return known[1]
 
 

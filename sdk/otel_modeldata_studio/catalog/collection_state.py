@@ -81,7 +81,10 @@ def state_of(  # noqa: PLR0913 (most are keywords)
         *_of_ledger(missing, scope),
         *_of_quarantine(quarantined, scope),
     ]
-    return min(states, key=lambda one: _LEVELS[one.level], default=CollectionState(level="ok"))
+    first = min(states, key=lambda one: _LEVELS[one.level], default=CollectionState(level="ok"))
+    if missing and first.level == "bad":  # what is missing is not hidden by what is worse
+        return replace(first, reason=f"{first.reason}; {missing:,} event(s) are missing, too")
+    return first
 
 
 def _of_parked(parked: ParkedCollection | None, scope: Scope) -> Iterator[CollectionState]:

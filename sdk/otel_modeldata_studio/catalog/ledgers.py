@@ -39,6 +39,8 @@ _COMPRESSED: Final = 5
 _MOST_RANGES: Final = 100
 _MOST_LINES: Final = 2_000
 _MOST_FINDINGS: Final = 100
+_WITHOUT_NUMBERS: Final = "not known: events without numbers"
+"""Instead of the numbers that are missing."""
 _SHARE: Final = 10
 """Audits take at most one part of the time in this number of parts."""
 
@@ -53,7 +55,7 @@ class LedgerLine:
         stored: events in the store.
         quarantined: events in quarantine.
         duplicates: further lines with the id of a stored event.
-        missing: events that are nowhere, though others with later numbers are there.
+        missing: events that are nowhere, though others with later numbers are there; None if they have no numbers.
         gaps: the first and the last number of each range that is missing, at most 100.
         note: what else is wrong with the numbers, in words.
     """
@@ -63,7 +65,7 @@ class LedgerLine:
     stored: int
     quarantined: int = 0
     duplicates: int = 0
-    missing: int = 0
+    missing: int | None = 0
     gaps: tuple[tuple[int, int], ...] = ()
     note: str = ""
 
@@ -85,10 +87,11 @@ class Ledger:
     findings: tuple[str, ...] = ()
     line_bytes: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, root: str) -> tuple[int, int] | None:
-        """The missing events and the duplicates of a collection; None if no event of it has a number."""
+    def of(self, root: str) -> tuple[int | None, int] | None:
+        """The missing events of a collection, None if none has a number, and the duplicates; None without producers."""
         found = [one for one in self.lines if one.root == root and one.producer]
-        return (sum(one.missing for one in found), sum(one.duplicates for one in found)) if found else None
+        missing = [one.missing for one in found if one.missing is not None]
+        return (sum(missing) if missing else None, sum(one.duplicates for one in found)) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +177,8 @@ def sealed_ledger(collections: Mapping[str, Sequence[Folder]], counts: HourCount
 def _sentence(one: LedgerLine) -> str:
     """As an audit has it."""
     deployment, _, collection = one.root.rpartition("/")
-    gaps = shown_ranges(one.gaps)
-    return (
-        f"{deployment} {collection}, producer {one.producer}: {counted(one.missing, 'event')} missing, of the numbers "
-        f"{gaps}"
-    )
+    missing, gaps = counted(one.missing or 0, "event"), shown_ranges(one.gaps)
+    return f"{deployment} {collection}, producer {one.producer}: {missing} missing, of the numbers {gaps}"
 
 
 def _of_numbers(root: str, producer: str, numbers: NumberRanges) -> LedgerLine:
@@ -236,18 +236,20 @@ def _shown(sentences: Sequence[str]) -> tuple[str, ...]:
 
 
 def _line(one: Reconciliation) -> LedgerLine:
-    problems = {kind: text for kind, text in one.problems_by_kind.items() if kind != "missing"}
+    problems = [text for kind, text in one.problems_by_kind.items() if kind != "missing"]
+    is_numbered = one.last is not None
     return LedgerLine(
         root=f"{one.endpoint}/{one.deployment}/{one.collection}",
         producer=one.producer,
         stored=one.stored,
         quarantined=one.quarantined,
         duplicates=one.duplicates,
-        missing=one.missing,
+        missing=one.missing if is_numbered or one.missing else None,
         gaps=tuple(one.gaps[:_MOST_RANGES]) if one.missing else (),
-        note="; ".join(problems.values()),
+        note="; ".join(problems if is_numbered else [*problems, _WITHOUT_NUMBERS]),
     )
 
 
 def _ordered(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
-    return tuple(sorted(lines, key=lambda one: (-one.missing, -one.duplicates, one.root, one.producer))[:_MOST_LINES])
+    ordered = sorted(lines, key=lambda one: (-(one.missing or 0), -one.duplicates, one.root, one.producer))
+    return tuple(ordered[:_MOST_LINES])

@@ -32,6 +32,9 @@ export function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+/** A population stability index with at most three digits. */
+export const index = (value) => Number.isInteger(value) || value >= 100 ? count(Math.round(value)) : value >= 1 ? value.toPrecision(3) : value < 0.0005 ? "<0.001" : String(Number(value.toFixed(3)));
+
 /** A share as "12.3 %". */
 export const percent = (share) => share === null || share === undefined ? "–" : share === 0 ? "0 %" : `${share > 0 && share < 0.001 ? "<0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 
@@ -72,6 +75,9 @@ export function age(text, now = Date.now()) {
   const seconds = (now - Date.parse(text)) / 1000;
   return seconds < -1 ? `in ${duration(-seconds)}` : seconds < 1 ? "now" : `${duration(seconds)} ago`;
 }
+
+/** A text as one word of a shell. */
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Milliseconds as "12.3 ms". */
 export const milliseconds = (value) => value === null || value === undefined ? "–" : !Number.isFinite(value) ? String(value) : value >= 10000 ? `${(value / 1000).toFixed(1)} s` : `${value < 100 ? Number(Number(value).toPrecision(3)) : Math.round(value)} ms`;

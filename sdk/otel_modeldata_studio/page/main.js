@@ -9,6 +9,7 @@ import {applyTheme} from "./theme.js";
 const SCREENS = {
   home: () => import("./screens/home.js"),
   explore: () => import("./screens/explore.js"),
+  collection: () => import("./screens/collection.js"),
   request: () => import("./screens/request.js"),
   feature: () => import("./screens/feature.js"),
   performance: () => import("./screens/performance.js"),

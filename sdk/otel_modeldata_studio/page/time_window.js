@@ -1,5 +1,5 @@
 // The window of time that a screen shows, when the URL does not say it: the last day that has data.
-import {iso} from "./format.js";
+import {iso, time} from "./format.js";
 
 const DAY_MILLISECONDS = 86_400_000;
 const HOUR_MILLISECONDS = 3_600_000;
@@ -31,6 +31,15 @@ export function afterBaseline({since, until}, baseline) {
   const to = until ? moment(until) : Infinity;
   return first < to && last > from && last < to ? ends[1] : null;
 }
+
+/** A time of the URL in words: one like -24h as the time that it is now; another text as it is. */
+export const momentText = (text) => {
+  const found = /^(-\d|\d{4}-)/.test(text ?? "") ? moment(text) : NaN;
+  return !text ? "now" : Number.isNaN(found) ? text : time(iso(found), "minute");
+};
+
+/** A baseline in words: its ends, or its file. */
+export const baselineText = (baseline) => baseline.split("..").length === 2 ? baseline.split("..").map(momentText).join(" – ") : baseline;
 
 /** The window of the same length before, as the server takes a baseline; null where the window has no beginning. */
 export function windowBefore({since, until}) {

@@ -59,8 +59,9 @@ class CollectionDay:
 
     Attributes:
         windows: what is compared.
-        rows: of the day, about.
-        baseline_rows: of the baseline, about.
+        rows: of the day.
+        baseline_rows: of the baseline.
+        is_estimated: whether both are estimated by a sample.
         nulls: columns with more nulls than in the baseline, the worst first, with their role.
         drift: the column that is farthest from the baseline, and its population stability index; None where no column
             is farther than by chance.
@@ -71,6 +72,7 @@ class CollectionDay:
     windows: ComparedWindows
     rows: int = 0
     baseline_rows: int = 0
+    is_estimated: bool = False
     nulls: tuple[str, ...] = ()
     drift: tuple[str, float] | None = None
     labeled: tuple[int, int] | None = None
@@ -154,6 +156,7 @@ def collection_day(  # noqa: PLR0913, PLR0917 (what a look takes)
         windows=rows.windows,
         rows=look.rows,
         baseline_rows=look.baseline_rows,
+        is_estimated=look.is_estimated,
         nulls=() if note or side.role == LABELS else tuple(name for _, name in sorted(nulls, reverse=True)),
         drift=None if note else drift,
         labeled=_labeled(tables, rows, side) if side.role == LABELS else None,
@@ -173,7 +176,7 @@ class _Look:
     pause: Callable[[float], None]
     rows: int = 0
     baseline_rows: int = 0
-    sampled: tuple[int, int] = (0, 0)
+    is_estimated: bool = False
     _before: DeploymentRows | None = field(init=False, default=None)
 
     @property
@@ -265,6 +268,7 @@ class _Look:
         started = time.monotonic()
         sample = sample_of(self.tables.database, rows.of_side(side), columns, (), window)
         self.pause(time.monotonic() - started)
+        self.is_estimated |= sample.share < 1.0
         return sample.table, sample.share
 
     def _has(self, rows: DeploymentRows, column: OwnColumn) -> bool:

@@ -32,6 +32,8 @@ _LEAST_TYPES: Final = {"number": "FLOAT", "integer": "UTINYINT", "boolean": "BOO
 _PLACE: Final = "\x1a"
 """Stands for a column while a condition is made; DuckDB takes it in no name of these tables."""
 _MOST_LENGTH: Final = 100_000
+_OF_ALONE: Final = "-- also inputs without an output, with their labels; remove this part for rows with an output only"
+_OF_TYPES: Final = "-- adds no row, only types: a window may have no row with one of these columns"
 
 
 def copied_sql(deployment: str, rows: DeploymentRows, columns: Sequence[OwnColumn], filters: Sequence[Filter]) -> str:
@@ -58,12 +60,12 @@ def copied_sql(deployment: str, rows: DeploymentRows, columns: Sequence[OwnColum
     if is_joined and not any(
         one.role == OUTPUTS and _is_of_values(by) for by, one in zip(filters, filtered, strict=True)
     ):
-        sources.append(_alone(deployment, rows, names))
+        sources.append(f"{_OF_ALONE}\n{_alone(deployment, rows, names)}")
     known = {names[one.name]: "NULL" for one in columns if one.name in names}
     known |= {names[one.name]: f"CAST(NULL AS {_least_type(one)})" for one in filtered if one.name in names}
     if known:
         nulls = ", ".join(f"{null} AS {quoted(name)}" for name, null in known.items())
-        sources.append(f"SELECT {nulls} WHERE false")  # a window may have no row with a column
+        sources.append(f"{_OF_TYPES}\nSELECT {nulls} WHERE false")
     shown = "\nUNION ALL BY NAME\n".join(sources)
     lines = [
         f"SELECT {', '.join(['row_id', 'time', *wanted]) if wanted else '*'}",

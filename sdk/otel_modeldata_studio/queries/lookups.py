@@ -23,19 +23,19 @@ __all__ = ["moment_of_place", "moments_of_id", "neighbor", "ranks"]
 _TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-def moments_of_id(pieces: Sequence[Piece], wanted: str) -> Iterator[Sql]:
+def moments_of_id(sides: Sequence[Sequence[Piece]], wanted: str) -> Iterator[Sql]:
     """Queries for the time of a row with an id, in nanoseconds since the epoch: the first one that has a row answers.
 
     Args:
-        pieces: have the rows.
+        sides: have the rows. Those of an earlier side answer first: an output may come an hour after its inputs.
         wanted: a correlation id, row id, event id or trace id.
     """
     row = id_of_row(wanted)
     ids = [wanted] if row is None else [wanted, row[0]]
-    yield _moment(pieces, "correlationid", f"IN ({', '.join('?' for _ in ids)})", ids)
-    yield _moment(pieces, "event_id", "= ?", [wanted])
+    kinds = [("correlationid", f"IN ({', '.join('?' for _ in ids)})", ids), ("event_id", "= ?", [wanted])]
     if _TRACE.fullmatch(wanted):
-        yield _moment(pieces, "traceparent", "LIKE ?", [f"00-{wanted}-%"])
+        kinds.append(("traceparent", "LIKE ?", [f"00-{wanted}-%"]))
+    yield from (_moment(pieces, *kind) for kind in kinds for pieces in sides if pieces)
 
 
 def moment_of_place(path: str, row: int, row_id: str) -> Sql:

@@ -41,6 +41,7 @@ _OPENING_SECONDS: Final = 5.0
 _NEAR_NS: Final = 600 * 1_000_000_000
 """The events of a request are within ten minutes, but for outputs of a batch."""
 _INDEX: Final = "_index"
+_UNKNOWN: Final = "no stored event has it; correct the id, or look again in a moment if it is new"
 
 
 def found_request(studio: Studio, wanted: str, deployment: str | None, at: str | None) -> FoundId:
@@ -81,7 +82,7 @@ def _found(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlob
     window, is_whole = _newest(collections)
     is_whole = is_whole and not any(one.compacted for one in collections.values())
     try:
-        return find_id(store, _lines(studio, collections, window), wanted, window, write=False)
+        return find_id(store, _lines(studio, collections, window), wanted, window, write=False, unknown=_UNKNOWN)
     except UnknownNameError:
         if is_whole:
             raise
@@ -125,20 +126,21 @@ def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, Collection
 
     The second value is about how many bytes of their hours were not searched.
     """
-    pieces: list[Piece] = []
+    sides: dict[str, list[Piece]] = {_INPUTS: [], _OUTPUTS: []}
     unread, end = 0, time.monotonic() + _OPENING_SECONDS
     for root, one in sorted(collections.items()):
-        if root.rpartition("/")[2] in {_INPUTS, _OUTPUTS} and one.compacted:
+        if (side := root.rpartition("/")[2]) in sides and one.compacted:
             hours = [hours_of(date) for date in one.compacted]
             window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
             read = studio.tables.pieces(root, window, end=end)
-            pieces, unread = [*pieces, *read.pieces], unread + read.pending
+            unread += read.pending
+            sides[side] += read.pieces
             for row_id in (wanted, f"{wanted}_0"):  # of a request the first row
                 for place in studio.tables.partners.places(root, row_id):
                     text = moment_of_place(*place, row_id)
                     for (moment,) in studio.tables.database.rows(text.text, text.parameters):
                         return int(moment), 0
-    for text in moments_of_id(pieces, wanted) if pieces else ():
+    for text in moments_of_id(list(sides.values()), wanted):
         for (moment,) in studio.tables.database.rows(text.text, text.parameters):
             return int(moment), 0
     return None, unread

@@ -15,9 +15,9 @@ from otel_modeldata_reader.window import Window
 from otel_modeldata_receiver.layout.partition import QUARANTINE
 
 from ..catalog.collection_state import state_of
+from ..catalog.times import hour_text, time_text
 from ..catalog.type_changes import type_changes
 from .set_aside import ParkedRow, QuarantineGroup, parked_rows, quarantine_groups
-from .times import hour_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     quarantined: int
     duplicates: int
-    missing: int
+    missing: int | None
     gaps: tuple[tuple[int, int], ...]
     first: str | None = None
     last: str | None = None

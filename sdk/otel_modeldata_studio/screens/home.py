@@ -11,8 +11,8 @@ import msgspec
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 
 from ..catalog.collection_state import CollectionState, StateLevel, state_of
+from ..catalog.times import time_text
 from .home_day import HomeDay, HomeDrift, HomeLabels, shown_day
-from .times import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -39,8 +39,9 @@ class HomeDay(msgspec.Struct, frozen=True, kw_only=True):
         since: the beginning of the day, ISO 8601 in UTC.
         until: the moment after it.
         baseline: as `report --baseline` takes it.
-        rows: of the day, about.
-        baseline_rows: of the baseline, about.
+        rows: of the day.
+        baseline_rows: of the baseline.
+        is_estimated: whether both are estimated by a sample.
         note: why nothing is compared; empty otherwise.
     """
 
@@ -49,6 +50,7 @@ class HomeDay(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str
     rows: int = 0
     baseline_rows: int = 0
+    is_estimated: bool = False
     note: str = ""
 
 
@@ -97,6 +99,7 @@ def shown_day(name: str, found: DeploymentDay, store: str) -> ShownDay:
             baseline=windows.baseline,
             rows=day.rows,
             baseline_rows=day.baseline_rows,
+            is_estimated=day.is_estimated,
             note=day.note,
         ),
         labels=None if day.labeled is None else HomeLabels(labeled=day.labeled[0], rows=day.labeled[1]),
@@ -126,7 +129,8 @@ def _reason(name: str, day: CollectionDay) -> str:
         found.append(f"{columns} {'has' if len(day.nulls) == 1 else 'have'} more nulls than in the baseline")
     if not found:
         return ""
-    return f"{', and '.join(found)}: {day.rows:,} rows of {name} in the last {day.windows.hours}"
+    about = "about " if day.is_estimated else ""
+    return f"{', and '.join(found)}: {about}{day.rows:,} rows of {name} in the last {day.windows.hours}"
 
 
 def _report(name: str, day: CollectionDay, store: str) -> str:

@@ -20,7 +20,7 @@ from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, keys_of_page
 from ..queries.row_numbers import times_of_rows
 from ..queries.sql import Sql
-from ..tables.deployment_rows import LABELS, with_outcomes_of
+from ..tables.deployment_rows import LABELS, OUTPUTS, with_outcomes_of
 from ..tables.piece import Slice
 from ..tables.row_cuts import cut_slices, first_rows
 from ..tables.slices import CLOCK_NS, EDGE_NS, slices_near, spans_of_times
@@ -44,6 +44,7 @@ _MOST_COLUMNS: Final = 200
 """Of a page; a collection may have more."""
 _FEW: Final = 2
 """So many times the rows of a page are all read; of more only the first ones, by their times."""
+_FEW_OUTPUTS: Final = 4
 
 
 class RowEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
         since: as for `Store.read`.
         until: likewise.
         f: filters as a JSON list, which all must hold.
-        columns: their names; empty for all of inputs and outputs.
+        columns: their names; empty for all of outputs and inputs.
         after: the rows that follow this token.
         before: the rows that precede it.
         limit: rows of a page.
@@ -334,9 +335,10 @@ def _label_column(found: DeploymentRows) -> OwnColumn | None:
 
 
 def _scored_columns(found: DeploymentRows) -> list[OwnColumn]:
-    return [
-        own_column(found, f"{side.role}.{name}") for side in found.sides if side.role != LABELS for name in side.columns
-    ]
+    """Those of inputs and outputs. A few outputs come first, beside the label: they are what it is compared with."""
+    sides = [one for one in found.sides if one.role != LABELS]
+    sides.sort(key=lambda one: one.role != OUTPUTS or len(one.columns) > _FEW_OUTPUTS)
+    return [own_column(found, f"{side.role}.{name}") for side in sides for name in side.columns]
 
 
 def _token(key: RowKey) -> str:

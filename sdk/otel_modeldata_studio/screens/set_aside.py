@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .times import hour_text
+from ..catalog.times import hour_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 
+from .abandoned_folders import lock_folder, remove_abandoned, unlock_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -22,6 +24,7 @@ __all__ = ["CacheFolder", "CacheFullError"]
 
 logger = logging.getLogger(__name__)
 
+_PREFIX: Final = "otel-modeldata-studio-"
 _KEEP_SECONDS: Final = 60.0
 """How long a file stays that no new question reads: longer than an answer may take."""
 _REMOVE_SECONDS: Final = 1.0
@@ -41,8 +44,9 @@ class CacheFullError(ReaderError):
 class CacheFolder:
     """See above; any thread may use it.
 
-    Only this user can read it: another Studio has other rows under the same names. It is removed at the end, and what
-    is not needed any more a minute after that: rows that are erased in the store must not stay here.
+    Only this user can read it: another Studio has other rows under the same names. It is removed at the end, or by the
+    next Studio if this one is killed, and what is not needed any more a minute after that: rows that are erased in the
+    store must not stay here.
 
     Args:
         place: where the folder is made; None is where the system has temporary files.
@@ -56,7 +60,7 @@ class CacheFolder:
         try:
             if place is not None:
                 place.mkdir(parents=True, exist_ok=True)
-            self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=place, ignore_cleanup_errors=True)
+            self._own, self._locked = _new_folder(place)
         except OSError as error:
             where = "the temporary folder of the system" if place is None else repr(str(place))
             raise ReaderError(
@@ -64,11 +68,15 @@ class CacheFolder:
                 "--cache DIR"
             ) from None
         self.path = Path(self._own.name).resolve()
+        # A killed Studio may have left gigabytes: nothing waits until they are gone.
+        abandoned = (one for one in self.path.parent.glob(f"{_PREFIX}*") if one != self.path)
+        threading.Thread(target=remove_abandoned, args=(abandoned,), name="studio-abandoned", daemon=True).start()
         self._start = f"{self.path}{os.sep}"
         self._clock = clock
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._unneeded: dict[Path, float] = {}
+        self._is_closed = False
 
     def new(self) -> Path:
         """The path of a new file for rows."""
@@ -79,11 +87,12 @@ class CacheFolder:
         """Where to write a file, which has its name when all of it is there.
 
         Raises:
-            CacheFullError: there is no space for it, or the folder has gone.
+            CacheFullError: there is no space for it, or the folder has gone and cannot be made again.
         """
         self._remove_unneeded()
         partial = path.with_suffix(".partial")
         try:
+            self._make_again()
             yield partial
             partial.rename(path)
         except OSError as error:
@@ -92,6 +101,17 @@ class CacheFolder:
             raise CacheFullError(reason) from None
         finally:
             partial.unlink(missing_ok=True)
+
+    def _make_again(self) -> None:
+        """Make the folder again if it has gone: systems clean their temporary files up after some days."""
+        if self.path.exists():
+            return
+        with self._lock:
+            if not self.path.exists() and not self._is_closed:
+                self.path.mkdir(mode=0o700)
+                before, self._locked = self._locked, None
+                unlock_folder(before)
+                self._locked = lock_folder(self.path)
 
     def has(self, path: Path) -> bool:
         """Whether a file is there; it is kept then."""
@@ -117,11 +137,15 @@ class CacheFolder:
 
     def close(self) -> None:
         """Remove it with all files."""
+        with self._lock:
+            self._is_closed = True
         self._own.cleanup()
         end = time.monotonic() + _REMOVE_SECONDS
         while self.path.exists() and time.monotonic() < end:  # a question that ends has written a file meanwhile
             shutil.rmtree(self.path, ignore_errors=True)
             time.sleep(_REMOVE_SECONDS / 20)
+        unlock_folder(self._locked)
+        self._locked = None
 
     def _remove_unneeded(self) -> None:
         before = self._clock() - _KEEP_SECONDS
@@ -129,3 +153,13 @@ class CacheFolder:
             for path in [path for path, since in self._unneeded.items() if since <= before]:
                 del self._unneeded[path]
                 path.unlink(missing_ok=True)
+
+
+def _new_folder(place: Path | None) -> tuple[TemporaryDirectory[str], int | None]:
+    """A folder, and its lock; another one if somebody takes it for abandoned before it is locked."""
+    while True:
+        own = TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True)
+        try:
+            return own, lock_folder(Path(own.name))
+        except FileNotFoundError:
+            own.cleanup()

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from otel_modeldata_reader import ReaderError, StoreUnavailableError, UnknownNameError
 
-from ..screens import copying, explore, feature, health, home, performance, request
+from ..screens import copying, explore, feature, health, home, newest_rows, performance, request
 from ..tables.cache_folder import CacheFullError
 from .answers import answer, encoded, failure
 from .parameters import Parameters
@@ -39,6 +39,7 @@ _ANSWERING: Final[dict[str, Callable[..., object]]] = {
     "facets": explore.facets,
     "rows": explore.rows,
     "copy": copying.copy,
+    "newest": newest_rows.newest,
     "request": request.request,
     "feature": feature.feature,
     "performance": performance.performance,

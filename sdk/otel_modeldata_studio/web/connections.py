@@ -116,6 +116,9 @@ class Connection(H11Protocol):
             self._has_begun = bool(self.conn.trailing_data[0]) or self.conn.their_state is h11.SEND_BODY
             self.since = time.monotonic()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer it as a request without an upgrade; uvicorn's advice is for those who write servers."""
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's text, which is no sentence)
         """Answer what is not HTTP."""
         answer = _with_headers(failure(400, "expected a request of HTTP/1.1, got something else: use a browser"))

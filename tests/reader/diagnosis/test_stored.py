@@ -28,7 +28,7 @@ def test_data_that_is_there_is_no_finding(tmp_path: Path) -> None:
         "sequence",
     ]
     assert sentence(found, "data") == f"lines are written: {NAME}"
-    assert str(found).startswith(f"there is data of {NAME} in {tmp_path} since ")
+    assert str(found).startswith(f"there is data of {NAME} in {tmp_path} with times from ")
     with reader.open(tmp_path) as store:
         assert store.why(NAME).findings == found.findings
         assert store.why("shop/blue").has_data

@@ -69,7 +69,7 @@ def test_a_lookup_writes_the_index_of_lines_that_are_gone(tmp_path: Path, monkey
     assert len(list((tmp_path / "_index").iterdir())) == 1
     assert_found(tmp_path, scanned=False)
     assert_found(tmp_path, scanned=True, index=False)
-    with pytest.raises(reader.UnknownNameError, match="no line of"):
+    with pytest.raises(reader.UnknownNameError, match="no event has it; correct the id"):
         reader.open(tmp_path).show("request-1999")
 
 

@@ -218,7 +218,7 @@ def test_a_csv_file_is_read_with_its_types_and_an_empty_cell_is_no_label(tmp_pat
             None,
             "expected each column once in {path}, got 'label' twice: rename one of them",
         ),
-        ("", None, "expected a CSV file with a header in {path}, got No columns to parse from file"),
+        ("", None, "expected a CSV file with a header in {path}, got No columns to parse from file: correct the file"),
     ],
 )
 def test_a_wrong_csv_file_is_refused_in_one_sentence(

@@ -59,7 +59,7 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     with pytest.raises(ReplayError) as error:
         target.current_headers()
     assert str(error.value) == (
-        f"expected a file with the value of Authorization, got No such file or directory: {path}"
+        f"expected a file with the value of Authorization, got No such file or directory at {path}: correct it"
     )
 
 

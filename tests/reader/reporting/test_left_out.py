@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from deployment_requests import FIRST, Deployment
 
@@ -46,8 +47,11 @@ def test_labels_of_no_scored_row_are_counted(deployment: Deployment) -> None:
         deployment.request(FIRST + dt.timedelta(hours=1, minutes=number), ground_truth=[{"label": 1}])
     figures = deployment.open().report("shop/blue").figures
     assert (figures.labels, figures.other_labels, figures.ambiguous_labels) == ((2, 2), 3, 0)
-    assert label_notes(figures) == ("Labels since the beginning of the window name 3 other rows that are none of it",)
-    assert "name 3 other rows that are none of it." in page(figures)
+    said = "3 other labels are of rows outside the window, or of rows that are not stored"
+    assert label_notes(figures) == (said,)
+    assert f"{said}." in page(figures)
+    one = msgspec.structs.replace(figures, other_labels=1)
+    assert label_notes(one) == ("1 other label is of a row outside the window, or of one that is not stored",)
 
 
 def test_a_baseline_without_rows_is_a_finding(deployment: Deployment, tmp_path: Path) -> None:

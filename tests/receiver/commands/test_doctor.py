@@ -210,6 +210,23 @@ def test_a_wrong_configuration_ends_the_check_at_once(variables: dict[str, str],
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "sentence"),
+    [
+        ("nope", "configuration: --endpoint: expected http://HOST:PORT"),
+        ("http://127.0.0.1:1", "correct the port in --endpoint, or do without either"),
+    ],
+)
+def test_an_endpoint_that_the_command_line_names_is_not_called_that_of_a_variable(
+    capsys: pytest.CaptureFixture[str], endpoint: str, sentence: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["doctor", "--endpoint", endpoint, "--timeout", "1"])
+    out = capsys.readouterr().out
+    assert sentence in out
+    assert "_ENDPOINT" not in out
+
+
+@pytest.mark.parametrize(
     ("attributes", "hop", "sentence"),
     [
         ("azureml.endpoint.name=credit risk", "configuration", "expected 1 to 128 characters of A-Z a-z 0-9"),

@@ -102,6 +102,17 @@ def test_events_that_are_missing_are_a_warning(tmp_path: Path, capsys: pytest.Ca
     assert "1 event missing, of the numbers 49" in " ".join(out.split()), out
 
 
+def test_what_is_missing_is_said_of_a_silent_collection_too(tmp_path: Path) -> None:
+    write_hours(tmp_path, dict.fromkeys(range(9, 15), 3))
+    blob = next((tmp_path / INPUTS / hour(12)).iterdir())
+    blob.write_bytes(blob.read_bytes().splitlines(keepends=True)[0])
+    written_at(blob, 12)
+    found = row(tmp_path)
+    assert (found.state, found.gaps) == ("bad", 2)
+    assert found.reason.startswith(f"no line of {INPUTS} for more than ")
+    assert found.reason.endswith("; 2 event(s) are missing, too")
+
+
 def test_folders_that_are_none_of_an_hour_are_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path, [line(time=f"{NOW:%Y-%m-%dT%H:%M:%SZ}")], hour=f"{NOW:%Y/%m/%d}")
     written_at(path, 0)

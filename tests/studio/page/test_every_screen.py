@@ -32,6 +32,7 @@ SHOP_PLACES: Final = {
     "category": ("feature/shop/blue/inputs.country", "article.feature .values"),
     "performance": ("performance/shop/blue", "article.performance .tiles"),
     "health": ("health", "article.health"),
+    "collection": ("collection/shop/blue/app_spans", "table.rows"),
 }
 NASTY_PLACES: Final = {
     "home": ("home", "main table"),
@@ -42,6 +43,7 @@ NASTY_PLACES: Final = {
     "feature": (f"feature/nasty/blue/{quote('inputs.' + IMAGE, safe='')}", "article.feature .tiles"),
     "performance": ("performance/nasty/blue", "article.performance"),
     "health": ("health", "article.health"),
+    "collection": ("collection/nasty/blue/model_inputs", "table.rows"),
 }
 EMPTY_PLACES: Final = [
     "home",
@@ -51,6 +53,7 @@ EMPTY_PLACES: Final = [
     "performance/shop/blue",
     "performance",
     "health",
+    "collection/shop/blue/request",
 ]
 
 

@@ -65,6 +65,10 @@ def ids_of(page: Page) -> list[str]:
     return [parse_qs(link.partition("?")[2])["row"][0] for link in links]
 
 
+def titles(page: Page) -> list[str]:
+    return page.locator("table.rows thead th").all_inner_texts()
+
+
 def facet(page: Page, name: str) -> Any:
     return page.get_by_role("region", name=name, exact=True)
 
@@ -73,7 +77,9 @@ def test_the_page_shows_the_newest_rows_of_the_window(explore: Any, rows: pd.Dat
     page = explore().page
     expect(page.locator(TOTAL)).to_contain_text(f"{len(rows):,} rows")
     assert ids_of(page)[:10] == list(rows["row_id"][:10])
-    age = page.locator(f"{ROWS}").first.locator("td").nth(4).inner_text()
+    # What was predicted is beside the label.
+    assert titles(page)[:7] == ["Time (UTC)", "Latency", "Status", "Label", "score", "decision", "age"]
+    age = page.locator(f"{ROWS}").first.locator("td").nth(6).inner_text()
     expected = rows["age"][0]
     assert age == ("null" if pd.isna(expected) else f"{expected:g}")
 
@@ -203,10 +209,10 @@ def test_exact_ends_are_typed(explore: Any, rows: pd.DataFrame) -> None:
     page = explore().page
     page.get_by_role("button", name="Filter age", exact=True).click()
     page.get_by_role("textbox", name="from").fill("40")
-    page.get_by_role("textbox", name="to below").fill("fifty")
+    page.get_by_role("textbox", name="below").fill("fifty")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Expected a number, got a text: write 12.5, for example.")
-    page.get_by_role("textbox", name="to below").fill("50")
+    page.get_by_role("textbox", name="below").fill("50")
     page.keyboard.press("Enter")
     expect(page.locator(TOTAL)).to_contain_text(f"{rows['age'].between(40, 50, inclusive='left').sum():,} rows")
 
@@ -260,6 +266,37 @@ def test_the_columns_of_the_table_are_chosen(explore: Any, rows: pd.DataFrame) -
     assert json.loads(query_of(page)["columns"]) == ["inputs.visits", "outputs.score"]
     first = page.locator(ROWS).first.locator("td")
     expect(first.nth(4)).to_have_text(f"{rows['visits'][0]:g}")
+
+
+def test_a_column_is_brought_to_the_front_of_the_table(explore: Any) -> None:
+    page = explore().page
+    before = titles(page)
+    page.get_by_role("button", name="Table columns").click()
+    dialog = page.get_by_role("dialog")
+    listed = dialog.locator("label bdi").all_inner_texts()
+    assert listed[: len(before) - 4] == before[4:]
+    dialog.get_by_role("button", name="To the front: visits").click()
+    assert dialog.locator("label bdi").all_inner_texts()[0] == "visits"
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("table.rows thead th").nth(4)).to_have_text("visits")
+    others = [one for one in before[4:] if one != "visits"]
+    assert titles(page) == [*before[:4], "visits", *others]
+
+
+def test_a_count_that_is_estimated_says_so(shop_studio: StudioProcess, open_page: OpenPage) -> None:
+    watched = open_page(shop_studio.at("health"))
+    watched.page.route(
+        "**/api/volume?*", lambda route: route.fulfill(json=route.fetch().json() | {"is_estimated": True})
+    )
+    watched.page.goto(shop_studio.at("explore/shop/blue?since=all"))
+    watched.settle(ROWS)
+    expect(watched.page.locator(TOTAL)).to_contain_text("\u2248 765 rows")
+
+
+def test_the_count_of_rows_is_above_the_bars(explore: Any) -> None:
+    page = explore().page
+    total, chart = page.locator(TOTAL).bounding_box(), page.locator(".volume .u-over").bounding_box()
+    assert total["y"] + total["height"] <= chart["y"] + 1
 
 
 def test_a_column_is_found_with_the_slash(explore: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import shlex
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +63,42 @@ def test_an_axis_has_levels_that_are_easy_to_read(
     assert found[-1] >= high
     if high - low > 1e-6:
         assert found == levels
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.0003559, "<0.001"), (0.05168, "0.052"), (0.2, "0.2"), (0.22963, "0.23"), (2.445, "2.44"),
+     (2.7, "2.70"), (12.345, "12.3"), (1234.5, "1,235")],
+)  # fmt: skip
+def test_a_population_stability_index_has_at_most_three_digits(
+    value: float, text: str, call: Callable[..., Any]
+) -> None:
+    assert call("format.js", "index", value) == text
+
+
+@pytest.mark.parametrize(
+    ("baseline", "text"),
+    [
+        ("2026-11-21T00:00:00Z..2026-11-22T08:00:00Z", "2026-11-21 00:00 \u2013 2026-11-22 08:00"),
+        ("2026-11-21..", "2026-11-21 00:00 \u2013 now"),
+        ("../train..2.parquet", "../train..2.parquet"),
+        ("train.parquet", "train.parquet"),
+    ],
+)
+def test_a_baseline_is_said_in_words(baseline: str, text: str, call: Callable[..., Any]) -> None:
+    assert call("time_window.js", "baselineText", baseline) == text
+
+
+def test_a_relative_baseline_is_said_as_the_times_that_it_is_now(call: Callable[..., Any]) -> None:
+    said = call("time_window.js", "baselineText", "-24h..-8h")
+    first, last = map(dt.datetime.fromisoformat, said.split(" \u2013 "))
+    assert abs(last - first - dt.timedelta(hours=16)) <= dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("text", "word"), [("./a b", "'./a b'"), ("it's", "'it'\\''s'")])
+def test_a_text_is_one_word_of_a_shell(text: str, word: str, call: Callable[..., Any]) -> None:
+    assert call("format.js", "quoted", text) == word
+    assert shlex.split(word) == [text]
 
 
 def test_what_cannot_be_seen_in_a_text_is_shown_as_its_code(call: Callable[..., Any]) -> None:
@@ -149,6 +187,8 @@ def bins(*edges: Any) -> list[dict[str, Any]]:
         ((7.45e-27, 0.25, 0.5, 0.75, 1), ["0", "0.5", "1"]),
         ((0.8881, 0.8882, 0.8883, 0.8884, 0.8885), ["0.8881", "0.8883", "0.8885"]),
         ((5, 6), ["5", "6"]),
+        ((2.5, 2601.25, 5200), ["2.5", "5,200"]),
+        ((-0.034, 24.9, 49.9, 74.9, 99.86), ["-0.034", "50", "99.9"]),
         (("9007199254740993", "9007199254740995"), ["9007199254740993", "9007199254740995"]),
         (
             ("2026-11-28T16:00:00Z", "2026-11-28T17:00:00Z", "2026-11-28T18:00:00Z", "2026-11-29T12:00:00Z"),

@@ -182,16 +182,17 @@ def test_pages_of_files_with_known_row_ids_are_those_of_a_join(
     assert any(entry.label is not None for entry in expected.rows)
     found, window = explored(studio, deployment, None, None)
     by_partners(studio).by(deployment, found, parse_filters('[{"column": "outputs.y", "op": "not_null"}]'), window)
-    asked: list[str] = []
+    asked: list[set[str]] = []
     joined = page_cells.cells_of_rows
     monkeypatch.setattr(page_cells, "_FEW", 0)
     monkeypatch.setattr(
         page_cells,
         "cells_of_rows",
-        lambda rows, columns, *rest: asked.append(columns[0].name) or joined(rows, columns, *rest),
+        lambda rows, columns, *rest: asked.append({one.name for one in columns}) or joined(rows, columns, *rest),
     )
     assert explore.rows(studio, deployment=deployment, limit=300) == expected
-    assert asked == (["labels.label"] if deployment == ONCE else ["inputs.x"])  # of ids that repeat all is joined
+    joined_columns = {"labels.label"} if deployment == ONCE else {*expected.columns, "labels.label"}
+    assert asked == [joined_columns]  # where ids repeat these are all
 
 
 def test_rows_are_counted_while_their_partners_are_looked_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

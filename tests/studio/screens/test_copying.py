@@ -144,3 +144,14 @@ def test_rows_without_an_output_or_without_any_row_are_as_the_page_has_them(
         found = frame.set_index("row_id")[["x", "inputs.same", "y", "label"]].astype(object)
         expected = {one.id: one.values for one in page.rows}
         assert {one: row.where(row.notna(), None).tolist() for one, row in found.iterrows()} == expected
+
+
+def test_each_part_of_a_statement_that_is_not_the_joined_rows_says_why_it_is_there(half: Studio) -> None:
+    sql = copying.copy(half, deployment=HALF, columns=("inputs.x",), f='[{"column": "labels.label", "op": "null"}]').sql
+    parts = sql.split("\nUNION ALL BY NAME\n")
+    assert [part.partition("\n")[0] for part in parts[1:]] == [
+        "-- also inputs without an output, with their labels; remove this part for rows with an output only",
+        "-- adds no row, only types: a window may have no row with one of these columns",
+    ]
+    with_outputs = "\nUNION ALL BY NAME\n".join([parts[0], parts[2]])
+    assert 0 < len(half.store.query(with_outputs).to_pandas()) < len(half.store.query(sql).to_pandas())

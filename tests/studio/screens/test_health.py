@@ -17,6 +17,7 @@ import otel_modeldata_reader as reader
 from otel_modeldata_reader import UnknownNameError
 from otel_modeldata_studio.catalog import ledgers
 from otel_modeldata_studio.screens.health import LateHour, LedgerRow, ReceiverRow, SealCounts, health
+from otel_modeldata_studio.screens.home import home
 from otel_modeldata_studio.screens.set_aside import ParkedRow
 
 if TYPE_CHECKING:
@@ -234,3 +235,22 @@ def test_producers_that_run_are_no_finding(tmp_path: Path) -> None:
     assert audited(tmp_path) == []
     with studio_of(tmp_path) as studio:
         assert health(studio).findings == ()
+
+
+def test_of_events_without_numbers_it_is_not_known_what_is_missing(tmp_path: Path) -> None:
+    lines = [line(producer=PRODUCER, id=f"event-{number}") for number in range(3)]
+    write(tmp_path, [*lines, lines[0]], hour=hour(1))
+    with studio_of(tmp_path) as studio:
+        (row,) = health(studio).ledger
+        (shown,) = home(studio).collections
+    assert row == LedgerRow(
+        collection=INPUTS,
+        producer=PRODUCER,
+        stored=3,
+        quarantined=0,
+        duplicates=1,
+        missing=None,
+        gaps=(),
+        note="not known: events without numbers",
+    )
+    assert (shown.gaps, shown.duplicates) == (None, 1)

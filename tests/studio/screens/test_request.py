@@ -204,8 +204,12 @@ def test_without_a_baseline_values_are_compared_with_the_day_before(shop_store: 
 
 
 def test_an_id_that_there_is_not_is_an_error(studio: Studio) -> None:
-    with pytest.raises(UnknownNameError, match="expected a correlation id, row id, event id or trace id of"):
+    with pytest.raises(UnknownNameError) as caught:
         request(studio, id="nothing")
+    assert str(caught.value) == (
+        f"expected a correlation id, row id, event id or trace id of {studio.store.objects.shown}, got 'nothing': "
+        "no stored event has it; correct the id, or look again in a moment if it is new"
+    )
     with pytest.raises(UnknownNameError, match="expected a deployment of"):
         request(studio, id="nothing", deployment="shop/red")
     with pytest.raises(ReaderError, match="expected a time like"):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,13 +23,14 @@ from read_lines import COLLECTION, write
 from otel_modeldata_reader import ReaderError
 from otel_modeldata_reader.window import Window
 from otel_modeldata_studio.queries.scans import scan
+from otel_modeldata_studio.tables import cache_folder
+from otel_modeldata_studio.tables.abandoned_folders import lock_folder, remove_abandoned
 from otel_modeldata_studio.tables.cache_folder import CacheFolder, CacheFullError
 from otel_modeldata_studio.tables.column import columns_of
 from otel_modeldata_studio.web.api import _status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from otel_modeldata_studio.studio import Studio
 
@@ -177,3 +185,70 @@ def test_rows_of_an_erased_folder_leave_the_cache(tmp_path: Path) -> None:
         studio.cache.discard([])
         pieces = studio.tables.pieces(COLLECTION, OPEN, end=float("inf")).pieces
         assert sorted(map(str, studio.cache.path.glob("*.parquet"))) == sorted(piece.path for piece in pieces)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from otel_modeldata_studio.tables.cache_folder import CacheFolder
+
+folder = CacheFolder(Path(sys.argv[1]))
+folder.new().write_bytes(b"rows")
+print(folder.path, flush=True)
+sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_folder_of_a_studio_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:
+    place, others = tmp_path / "cache", tmp_path / "others"
+    others.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        (place / "otel-modeldata-studio-link").symlink_to(others)
+        remove_abandoned(place.glob("*"))
+        assert [one.name for one in left.iterdir()] == ["lines-00000000.parquet"]  # it runs
+        process.communicate("")
+    assert process.returncode == -signal.SIGKILL
+    assert left.exists()
+    folder = CacheFolder(place)
+    for thread in [one for one in threading.enumerate() if one.name == "studio-abandoned"]:
+        thread.join()
+    assert not left.exists()
+    assert folder.path.exists()
+    assert others.exists()
+    folder.close()
+
+
+def test_a_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[Path] = []
+
+    def late(folder: Path) -> int | None:
+        if not removed:
+            removed.append(folder)
+            remove_abandoned([folder])
+        return lock_folder(folder)
+
+    monkeypatch.setattr(cache_folder, "lock_folder", late)
+    folder = CacheFolder(tmp_path)
+    assert removed[0] != folder.path
+    assert list(tmp_path.iterdir()) == [folder.path]
+    folder.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_the_system_has_cleaned_up_is_made_again_and_belongs_to_this_studio(tmp_path: Path) -> None:
+    write(tmp_path / "store", [typed_line(number) for number in range(4)])
+    with opened_studio(tmp_path / "store", cache=tmp_path / "cache") as studio:
+        before = ids(studio, tmp_path / "store")
+        shutil.rmtree(studio.cache.path)
+        assert ids(studio, tmp_path / "store") == before
+        assert stat.S_IMODE(studio.cache.path.stat().st_mode) == 0o700
+        remove_abandoned((tmp_path / "cache").iterdir())
+        assert studio.cache.path.exists()
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -350,3 +350,14 @@ def test_the_peer_with_the_most_connections_makes_room_first(monkeypatch: pytest
         assert theirs[0].recv(1) == b""
         assert [server.is_open(one) for one in (mine, *theirs[1:])] == [True] * 3
         assert all(isinstance(one, Connection) for one in list(server.connections))
+
+
+def test_an_upgrade_is_a_request_like_others_and_no_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+    with served(PATIENT, monkeypatch) as server:
+        for upgrade in (b"websocket", b"h2c"):
+            status, _, body = server.answer(server.open(head % upgrade))
+            assert (status, body) == (200, b"small")
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []

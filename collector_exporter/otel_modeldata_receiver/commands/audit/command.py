@@ -66,10 +66,11 @@ environment:
                                    opened with the identity of the machine
 
 exit codes:
-  0  every event is accounted for
-  1  not every event is accounted for, or a final report is missing: findings
-  2  wrong command line, or a file that is not a final report
-  3  the store cannot be read, or has no blob to audit
+  0    every event is accounted for
+  1    not every event is accounted for, or a final report is missing: findings
+  2    wrong command line, or a file that is not a final report
+  3    the store cannot be read, or has no blob to audit
+  130  Ctrl-C
 """
 _MOST_WORKERS: Final = 256
 _HOUR: Final = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T/](\d\d)(?::00(?::00)?Z?)?", re.ASCII)

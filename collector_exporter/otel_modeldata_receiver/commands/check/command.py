@@ -47,9 +47,10 @@ examples:
   otel-modeldata check --json deployment.yml
 
 exit codes:
-  0  no problem; there may be warnings
-  1  problems
-  2  wrong command line
+  0    no problem; there may be warnings
+  1    problems
+  2    wrong command line
+  130  Ctrl-C
 """
 
 

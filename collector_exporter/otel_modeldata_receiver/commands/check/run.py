@@ -68,7 +68,11 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error.strerror or error}")
+        return _unreadable(
+            path,
+            kind,
+            f"expected a YAML file in UTF-8, got {error.strerror or error}: correct the path, or its permissions",
+        )
     except UnicodeDecodeError as error:
         return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error}")
     try:

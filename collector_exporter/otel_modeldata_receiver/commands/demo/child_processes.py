@@ -1,7 +1,8 @@
 """The processes of the demo: each is started, waited for and ended here, so that none outlives the demo.
 
-Each has a session of its own: Ctrl-C in a terminal reaches the demo only, which ends them in the right order. What a
-process logs is kept in a file, and its last line is in the error if the process ends too early.
+`scripts/attended.py` ends them if the demo itself is killed. Each has a session of its own: Ctrl-C in a terminal
+reaches the demo only, which ends them in the right order. What a process logs is kept in a file, and its last line is
+in the error if the process ends too early.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .exceptions import ProcessEndedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from .interrupts import Interrupts
 
@@ -32,6 +33,7 @@ _END_SECONDS: Final = 30.0
 _LEAVE_SECONDS: Final = 0.5
 """How long processes may take to end when the demo is left; after that they are killed. The store is whole then too:
 an append is applied completely or not at all."""
+_ATTENDED: Final = Path(__file__).parent / "scripts" / "attended.py"
 _LEFT_OUT: Final = ("OTEL_", "AZUREML_")
 
 
@@ -129,38 +131,45 @@ class ChildProcesses:
         self._folder = folder
         self._interrupts = interrupts
         self._running: list[ChildProcess] = []
+        self._pipe = (-1, -1)
         self._count = 0
 
     def __enter__(self) -> ChildProcesses:  # noqa: PYI034 (`Self` is not in Python 3.10)
+        self._pipe = os.pipe()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._interrupts.deferred():
-            running = [process for process in self._running if process.is_running]
-            for process in running:
-                process.popen.send_signal(signal.SIGINT)
-            until = time.monotonic() + _LEAVE_SECONDS
-            for process in running:
-                try:
-                    process.popen.wait(max(0.0, until - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    process.kill_group()
+            self._end()
+            for end in self._pipe:
+                os.close(end)
+
+    def _end(self) -> None:
+        running = [process for process in self._running if process.is_running]
+        for process in running:
+            process.popen.send_signal(signal.SIGINT)
+        until = time.monotonic() + _LEAVE_SECONDS
+        for process in running:
+            try:
+                process.popen.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill_group()
 
     def start(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> ChildProcess:
-        """Start the interpreter of this process with these arguments.
+        """Run a script or a module in the interpreter of this process.
 
         Args:
             name: what it is, for errors, such as "the receiver".
-            arguments: of the interpreter.
+            arguments: the path of a script, or "-m" and the name of a module, and its arguments.
             variables: its whole environment.
         """
         self._count += 1
         log = self._folder / f"{self._count}.log"
         with self._interrupts.deferred(), log.open("wb") as output:
             popen = subprocess.Popen(  # noqa: S603 (the interpreter of this process)
-                [sys.executable, *arguments],
+                [sys.executable, str(_ATTENDED), *arguments],
                 env={**variables, "TMPDIR": str(self._folder)},
-                stdin=subprocess.DEVNULL,
+                stdin=self._pipe[0],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from ...config import receiver as configuration
 from ..missing_package import is_missing, missing_package
+from ..printable import printable
 from ..store_argument import DEFAULT_STORE, store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .demo import Demo
 
 _DESCRIPTION: Final = """\
 Run a day of a model in production on this machine, in half a minute. The demo
@@ -74,7 +77,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         type=store_argument,
         default=DEFAULT_STORE,
-        help="where to store the blobs (default ./modeldata)",
+        help="where to store the blobs (default: ./modeldata)",
     )
     parser.add_argument(
         "--requests",
@@ -111,7 +114,7 @@ def demo(arguments: argparse.Namespace) -> None:
 
     wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json and _has_studio()
     try:
-        with running_demo(config) as demo, _said_when_interrupted():
+        with running_demo(config) as demo, _said_when_interrupted(demo, config.shown_store):
             with progress_view(is_quiet=arguments.json) as view:
                 result = demo.run(arguments.requests, view, studio=wants_studio)
             if arguments.json:
@@ -141,12 +144,16 @@ def _has_studio() -> bool:
 
 
 @contextmanager
-def _said_when_interrupted() -> Iterator[None]:
+def _said_when_interrupted(demo: Demo, store: str) -> Iterator[None]:
     """Say at once that Ctrl-C came: the processes of the demo take a moment to end."""
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("otel-modeldata: interrupted, its processes end\n")
+        flights = demo.progress.requests
+        after = f" after {flights:,} of {demo.progress.total:,} flights" if flights else ""
+        sys.stderr.write(f"otel-modeldata: interrupted{after}, its processes end\n")
+        if flights:
+            sys.stderr.write(f"otel-modeldata: {printable(store)} keeps what is stored of {demo.deployment}\n")
         sys.stderr.flush()
         raise
 

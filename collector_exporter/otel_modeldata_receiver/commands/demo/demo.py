@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.auditing.producer_report import ReportSource, load
 
 from ...storage.open_store import open_store
+from ..browser import has_browser, open_browser
 from .child_processes import ChildProcesses
 from .deployment import ENDPOINT, FIRST, free_deployment
 from .flights import DRIFTING, flights_of_the_day
@@ -31,7 +32,7 @@ from .report_folder import keep_reports, report_folder
 from .service import start_service
 from .service_clock import ServiceClock
 from .stored_lines import watched_store
-from .studio import StudioProcess, has_display, live_rows, open_browser
+from .studio import StudioProcess, live_rows
 from .traffic import Client
 from .verification import COLLECTIONS, Verification, expected_events
 
@@ -86,7 +87,7 @@ async def _checked(config: ReceiverConfig) -> str:
 
 
 class Demo:
-    """The steps, in their order; `_progress` is what the view shows.
+    """The steps, in their order; `progress` is what the view shows.
 
     Attributes:
         deployment: `endpoint/deployment` of this run.
@@ -112,6 +113,11 @@ class Demo:
         self._url: str | None = None
         self._is_opened = False
         self._killed_after = 0
+
+    @property
+    def progress(self) -> Progress:
+        """What has happened so far."""
+        return self._progress
 
     def run(self, count: int | None, view: Callable[[Progress], object], *, studio: bool) -> Verification:
         """Run all steps, and compare the store with the requests.
@@ -183,14 +189,14 @@ class Demo:
         if self._studio is not None:
             self._begin("studio", "starts")
             self._url = self._studio.url()
-            when = "opens when it has rows" if has_display() else "(no browser here)"
+            when = "opens when it has rows" if has_browser() else "(no browser here)"
             self._end("studio", self._studio.why_not() if self._url is None else f"{self._url} {when}")
 
     def _open_studio(self) -> None:
         """Open the rows as they come, once."""
         if self._url is not None and not self._is_opened:
             self._is_opened = True
-            open_browser(live_rows(self._url, self.deployment))
+            open_browser(live_rows(self._url, self.deployment), lambda _: None)  # the address is in the terminal, too
 
     def _send(self, traffic: _Traffic, receiver: ChildProcess, receiver_port: int) -> ChildProcess:
         """Send the requests; kill the receiver in the middle, and return the one that is started meanwhile."""

@@ -34,7 +34,7 @@ class Progress:
         steps: in their order; only the last ones go on.
         requests: that were answered.
         total: that will be sent.
-        accepted: events that the service has collected: two for each answer.
+        accepted: events that the service has collected.
         stored: lines in the store.
         clock: the time of the flight that was scored last.
         delays: the median of the drifting feature by hour of flights, the oldest first.

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import threading
-import webbrowser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .child_processes import environment
 from .exceptions import ProcessEndedError
@@ -16,9 +11,7 @@ from .flights import DAY
 if TYPE_CHECKING:
     from .child_processes import ChildProcesses
 
-__all__ = ["StudioProcess", "has_display", "live_rows", "open_browser"]
-
-_DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
+__all__ = ["StudioProcess", "live_rows"]
 
 
 class StudioProcess:
@@ -59,19 +52,3 @@ def live_rows(url: str, deployment: str) -> str:
         deployment: `endpoint/deployment`.
     """
     return f"{url}#/explore/{deployment}?since=-24h&live=1"
-
-
-def has_display() -> bool:
-    """Whether a browser can be seen."""
-    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
-
-
-def open_browser(url: str) -> None:
-    """Open the browser if there is a display, in a thread: some are slow to start, and some end only when closed."""
-    if has_display():
-        threading.Thread(target=_open, args=(url,), name="otel-modeldata-demo-browser", daemon=True).start()
-
-
-def _open(url: str) -> None:
-    with contextlib.suppress(webbrowser.Error, OSError):  # the address is in the terminal, too
-        webbrowser.open(url)

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.report import counted
+
 from ..printable import printable
 from ..store_argument import DEFAULT_STORE, STORE_VARIABLE
 from ..terminal import WIDTH, columns, writer
 from .flights import DAY, EVENING
+from .verification import expected_events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +41,7 @@ _ALIAS: Final = """alias otel-modeldata="uvx --from 'otel-modeldata[demo]' otel-
 
 
 def show(result: Verification, store: str, deployment: str, reports: Path | None) -> None:
-    """Print the summary on stdout.
+    """Print the summary on stdout: what 24 lines of a terminal show at the end begins with the counts.
 
     Args:
         result: of the run.
@@ -47,11 +50,12 @@ def show(result: Verification, store: str, deployment: str, reports: Path | None
         reports: the folder with the final report of the service; None if it could not be kept.
     """
     write = writer()
-    _show_counts(result)
     write("\nin your FastAPI service:\n", style="bold")
     for line in _DIFF.splitlines():
         write(f"  {line}", style="green" if line.startswith("+") else "dim")
-    write("\nto copy:\n", style="bold")
+    write("")
+    _show_counts(result)
+    write("\nto copy:", style="bold")
     if _is_borrowed(sys.prefix):
         write(f"  {_ALIAS}")
     shown = printable(store)
@@ -67,7 +71,7 @@ def show(result: Verification, store: str, deployment: str, reports: Path | None
     ):
         for line in command_lines(command):
             write(f"  {line}")
-    write("\nin Python:\n", style="bold")
+    write("\nin Python:", style="bold")
     write("  import otel_modeldata_reader as reader")
     write(f"  store = reader.open({shown!r})")
     write(f"  print(store.join({deployment!r}, labels=True).to_pandas())")
@@ -111,16 +115,18 @@ def tell_studio(url: str, deployment: str) -> None:
 
 def _show_counts(result: Verification) -> None:
     write = writer()
-    accepted, flights = result.delivery.accepted, len(result.requests)
+    accepted = result.delivery.accepted
     is_whole = not result.problems
     write(
         f"accepted {accepted:,} {'=' if accepted == result.stored else 'is not'} stored {result.stored:,} events: "
         f"{'nothing is lost, nothing is there twice' if is_whole else 'see the last line'}",
         style="bold green" if is_whole else "bold red",
     )
+    of_flights, of_labels = expected_events(result.joined, 0), expected_events(0, result.landings)
     write(
-        f"{result.joined:,} of {flights:,} flights: request, inputs, outputs and response in the store,\n"
-        "  with the ids, the traces and the values that were sent\n"
-        f"{result.labels:,} of {flights:,} flights have landed, and have a label\n"
-        "from 18:00 in New York on departure_delay came in seconds: see the report"
+        f"{of_flights:7,} from {counted(result.joined, 'flight')}: request, inputs, outputs and response of each, "
+        "with\n        the ids, the traces and the values that were sent\n"
+        f"{of_labels:7,} from {counted(result.landings, 'message')} with labels: {result.labels:,} of "
+        f"{counted(len(result.requests), 'flight')} have landed\n"
+        "from 18:00 in New York on, departure_delay came in seconds: see the report"
     )

@@ -106,6 +106,7 @@ class Verification:
             "pending": self.delivery.pending,
             "stored": self.stored,
             "joined": self.joined,
+            "landings": self.landings,
             "labels": self.labels,
             "blobs": [
                 {"collection": blob.collection, "path": blob.path, "lines": len(blob.lines), "bytes": blob.size}

@@ -137,7 +137,7 @@ def _counted(progress: Progress) -> str:
 
 
 def _print(line: str) -> None:
-    for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=" " * _NAME):
+    for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=" " * _NAME, break_on_hyphens=False):
         sys.stderr.write(f"{part}\n")
     sys.stderr.flush()
 

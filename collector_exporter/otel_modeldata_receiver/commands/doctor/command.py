@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
-_ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
 """Wins over the endpoint of all signals."""
 
 _DESCRIPTION: Final = """\
@@ -53,9 +52,10 @@ environment:
       account of an az:// store, to read it
 
 exit codes:
-  0  no step failed; a step that could not be observed is "not checked"
-  1  a step failed; its line names what to do
-  2  wrong command line
+  0    no step failed; a step that could not be observed is "not checked"
+  1    a step failed; its line names what to do
+  2    wrong command line
+  130  Ctrl-C
 """
 
 
@@ -79,7 +79,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=_DEFAULT_TIMEOUT_SECONDS,
-        help="how long to wait for the acknowledgment, and again for the line (default 30)",
+        help="how long to wait for the acknowledgment, and again for the line (default: 30)",
     )
     parser.add_argument(
         "--large", action="store_true", help="also send an event of 5 MiB, to find size limits of the gateway"
@@ -105,10 +105,10 @@ def doctor(arguments: argparse.Namespace) -> None:
     try:
         from otel_modeldata.environment import STORE_VARIABLE, read_environment  # noqa: PLC0415 (only for this)
 
-        from .run import Examination, examine  # noqa: PLC0415
+        from .run import ENDPOINT_FLAG, ENDPOINT_VARIABLE, Examination, examine  # noqa: PLC0415
     except ImportError as error:
         raise missing_package(error, "receiver") from None
-    with _sending_to(arguments.endpoint, _ENDPOINT_VARIABLE, STORE_VARIABLE):
+    with _sending_to(arguments.endpoint, ENDPOINT_VARIABLE, STORE_VARIABLE):
         environment = read_environment()
         examination = Examination(
             environment=environment,
@@ -116,6 +116,7 @@ def doctor(arguments: argparse.Namespace) -> None:
             store=arguments.store or environment.store,
             timeout=arguments.timeout,
             large=arguments.large,
+            **({} if arguments.endpoint is None else {"named": ENDPOINT_FLAG}),
         )
         hops = _printed(examine(examination), None if arguments.json else writer())
     if any(hop.outcome == "failed" for hop in hops):

@@ -60,12 +60,13 @@ _CURES: Final = {
 _LOOK_AT_LOG: Final = "look at its log"
 
 
-def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
+def hops(endpoint: Endpoint, timeout: float, named: str = "OTEL_EXPORTER_OTLP_ENDPOINT") -> Iterator[Hop]:
     """Each step of a connection to an endpoint, until one fails.
 
     Args:
         endpoint: as the SDK reads it.
         timeout: seconds for the answer to an empty request.
+        named: where the endpoint is set, for sentences.
     """
     parts = urlsplit(f"//{endpoint.target}")
     host, port = parts.hostname or "", parts.port or 0
@@ -73,7 +74,7 @@ def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
         for name in (_NAME, _CONNECTION, _TLS, _PROTOCOL):
             yield not_checked(name, f"gRPC uses the proxy of the variable {proxy}")
     else:
-        for hop in _direct(endpoint, host, port):
+        for hop in _direct(endpoint, host, port, named):
             yield hop
             if hop.outcome == "failed":
                 return
@@ -87,15 +88,15 @@ def _proxy(endpoint: Endpoint, host: str) -> str | None:
     return next((name for name in _PROXIES if os.environ.get(name)), None)
 
 
-def _direct(endpoint: Endpoint, host: str, port: int) -> Iterator[Hop]:
-    yield (named := _named(host, port))
-    if named.outcome == "failed":
+def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Hop]:
+    yield (resolved := _resolved(host, port, named))
+    if resolved.outcome == "failed":
         return
     began = time.perf_counter()
     try:
         connection = socket.create_connection((host, port), _PROBE_SECONDS)
     except OSError as error:
-        yield failed(_CONNECTION, _no_connection(endpoint.target, error))
+        yield failed(_CONNECTION, _no_connection(endpoint.target, error, named))
         return
     yield passed(_CONNECTION, f"{endpoint.target} answered in {(time.perf_counter() - began) * 1000:.1f} ms")
     with closing(connection):
@@ -113,26 +114,25 @@ def _direct(endpoint: Endpoint, host: str, port: int) -> Iterator[Hop]:
         yield _protocol(encrypted, endpoint)
 
 
-def _named(host: str, port: int) -> Hop:
+def _resolved(host: str, port: int, named: str) -> Hop:
     try:
         resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return failed(
             _NAME,
-            f"expected an address of {host!r}, got {error}: correct OTEL_EXPORTER_OTLP_ENDPOINT, or the names that "
-            "this machine resolves",
+            f"expected an address of {host!r}, got {error}: correct {named}, or the names that this machine resolves",
         )
     addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
     return passed(_NAME, f"{host} is {', '.join(addresses)}")
 
 
-def _no_connection(target: str, error: OSError) -> str:
+def _no_connection(target: str, error: OSError, named: str) -> str:
     if isinstance(error, TimeoutError):
         cure = "a firewall may drop the connection, or the address is wrong"
         return f"expected a listener on {target}, got no answer within {_PROBE_SECONDS:g} s: {cure}"
     return (
         f"expected a listener on {target}, got {error.strerror or error}: start the gateway or a receiver there "
-        "(otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without either "
+        f"(otel-modeldata receive), correct the port in {named}, or do without either "
         "(OTEL_MODELDATA_STORE=./modeldata)"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.exceptions import ConfigError, ModelDataError
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from otel_modeldata.environment import Environment
+    from otel_modeldata.validation.problems import Problem
 
     from .canary import Canary
 
-__all__ = ["Examination", "examine"]
+__all__ = ["ENDPOINT_FLAG", "ENDPOINT_VARIABLE", "Examination", "examine"]
 
+ENDPOINT_FLAG: Final = "--endpoint"
+ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
+"""What the flag sets: the variable that goes first."""
 _CONFIGURATION: Final = "configuration"
 _NETWORK: Final = "network"
 _NAMES: Final = "folder"
@@ -44,6 +48,7 @@ class Examination:
         store: where to look for the line; None skips this step.
         timeout: seconds to wait for the acknowledgment, and again for the line.
         large: also send an event of 5 MiB.
+        named: where the endpoint is set, for sentences.
     """
 
     environment: Environment
@@ -51,20 +56,29 @@ class Examination:
     store: str | None
     timeout: float
     large: bool
+    named: str = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the environment; the endpoint is named as the user has set it."""
+        return tuple(
+            replace(one, path=self.named) if one.path == ENDPOINT_VARIABLE and self.named == ENDPOINT_FLAG else one
+            for one in self.environment.problems
+        )
 
 
 def examine(examination: Examination) -> Iterator[Hop]:
     """Every observable hop, in the order in which an event passes them; stops at a hop that no event can pass."""
     environment = examination.environment
-    if environment.problems or environment.config is None:
-        yield from (failed(_CONFIGURATION, str(problem)) for problem in environment.problems)
+    if examination.problems or environment.config is None:
+        yield from (failed(_CONFIGURATION, str(problem)) for problem in examination.problems)
         return
     yield passed(_CONFIGURATION, f"read from {environment.config_origin}")
     if environment.endpoint is None:
         store = shown_store(environment.store or "")
         yield not_checked(_NETWORK, f"not used: OTEL_MODELDATA_STORE writes to {store} in the same process")
     else:
-        for hop in network.hops(environment.endpoint, examination.timeout):
+        for hop in network.hops(environment.endpoint, examination.timeout, examination.named):
             yield hop
             if hop.outcome == "failed":
                 return

@@ -174,7 +174,9 @@ def _ids(arguments: argparse.Namespace) -> list[str]:
                     text = file.read(_MOST_IDS_BYTES + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "no text in UTF-8"
-            raise ConfigError(f"expected a file of ids, got {name!r}: {reason}") from None
+            raise ConfigError(
+                f"expected a file of ids, got {reason} at {name!r}: correct the path, or the file"
+            ) from None
         if len(text) > _MOST_IDS_BYTES:
             raise ConfigError(f"expected at most {_MOST_IDS_BYTES >> 20} MiB of ids, got more: use several files")
         given = [line.strip() for line in text.splitlines() if line.strip()]

@@ -13,6 +13,7 @@ from ...exceptions import ConfigError
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store, path_argument
+from .collection_name import full_name
 from .row_output import add_window
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ exit codes:
 def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `export` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.add_argument("collection", metavar="COLLECTION", help="endpoint/deployment/collection, as ls lists it")
+    parser.add_argument(
+        "collection",
+        metavar="COLLECTION",
+        help="endpoint/deployment/collection, as ls lists it, or the last part if only one is called so",
+    )
     form = parser.add_mutually_exclusive_group(required=True)
     form.add_argument("--parquet", metavar="FILE", type=path_argument, help="a Parquet file, compressed with zstd")
     form.add_argument("--csv", metavar="FILE", type=path_argument, help="a CSV file in UTF-8, with a header")
@@ -77,6 +82,8 @@ def export(arguments: argparse.Namespace) -> None:
     _check(arguments)
     url = chosen_store(arguments)
     with opened_reader(url, arguments.config) as store:
+        if not arguments.joined:
+            arguments.collection = full_name(store, arguments.collection)
         rows = _rows(store, arguments)
         exported = _written(rows, arguments)
         reports = rows.reports if arguments.joined else {arguments.collection: rows.report}

@@ -11,7 +11,7 @@ from otel_modeldata_reader.report import counted
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError, StoreCheckError
 from ..missing_package import missing_package
-from ..store_argument import add_datastores, add_store_flag, chosen_store, path_argument, with_origin
+from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ Labels may be late and may change: the latest one of a row wins, and the earlier
 ones are kept. They are events of the collection ground_truth, delivered as
 every other event.
 """
-_EPILOG: Final = """\
+_EPILOG: Final = f"""\
 examples:
   otel-modeldata label returns.csv --id order
       the row ids are in the column order
@@ -34,12 +34,13 @@ examples:
       each label holds since the time in the column decided
 
 environment:
-  OTEL_MODELDATA_STORE  the store, without --store
+{STORE_VARIABLES}
 
 exit codes:
-  0  every label is in the store
-  2  wrong command line, or a file without labels
-  3  the store cannot be read or written
+  0    every label is in the store
+  2    wrong command line, or a file without labels
+  3    the store cannot be read or written
+  130  Ctrl-C
 """
 
 

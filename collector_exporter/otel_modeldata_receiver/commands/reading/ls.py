@@ -36,9 +36,10 @@ environment:
                                    opened with the identity of the machine
 
 exit codes:
-  0  listed, also if the store has no collection
-  2  wrong command line
-  3  the store cannot be read
+  0    listed, also if the store has no collection
+  2    wrong command line
+  3    the store cannot be read
+  130  Ctrl-C
 """
 _NAME_WIDTH: Final = 17
 

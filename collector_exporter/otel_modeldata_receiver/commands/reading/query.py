@@ -32,9 +32,10 @@ environment:
 {STORE_VARIABLES}
 
 exit codes:
-  0  printed, also if there is no row
-  2  wrong command line or SQL, or no such table or column
-  3  the store cannot be read
+  0    printed, also if there is no row
+  2    wrong command line or SQL, or no such table or column
+  3    the store cannot be read
+  130  Ctrl-C
 """  # noqa: S608 (a help text)
 
 

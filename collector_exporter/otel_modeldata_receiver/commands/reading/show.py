@@ -27,7 +27,8 @@ _DESCRIPTION: Final = """\
 Show everything about one id: a correlation id, a row id, an event id or a trace
 id. Inputs, outputs, requests, responses and labels are listed in the order of
 their times, then the spans of the trace as a waterfall, each with its blob and
-line.
+line. The names of blobs are whole, to be copied, and may need more than 80
+columns.
 
 Without an index the blobs are scanned. A scan of much writes the index into the
 folder _index of the store, if that may be written to.
@@ -41,9 +42,10 @@ environment:
 {STORE_VARIABLES}
 
 exit codes:
-  0  found
-  2  wrong command line, or no line has the id
-  3  the store cannot be read
+  0    found
+  2    wrong command line, or no line has the id
+  3    the store cannot be read
+  130  Ctrl-C
 """
 _SHOWN_ROWS: Final = 3
 _NAME_WIDTH: Final = 32

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
+from .collection_name import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +60,11 @@ _NAMES: Final = {
 def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `tail` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.add_argument("collection", metavar="COLLECTION", help="endpoint/deployment/collection, as `ls` lists it")
+    parser.add_argument(
+        "collection",
+        metavar="COLLECTION",
+        help="endpoint/deployment/collection, as ls lists it, or the last part if only one is called so",
+    )
     parser.add_argument("--where", metavar="SQL", help="only rows for which this is true, such as \"country = 'ES'\"")
     parser.add_argument("--since", metavar="TIME", help="begin with the events from this time on, such as -5m")
     parser.add_argument(
@@ -84,9 +89,8 @@ def tail(arguments: argparse.Namespace) -> None:
     lines_of = _json_lines if arguments.json else _lines
     with opened_reader(chosen_store(arguments), arguments.config) as store, suppress(KeyboardInterrupt):
         _end_with_the_pipe()
-        for rows in store.follow(
-            arguments.collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll
-        ):
+        collection = full_name(store, arguments.collection)
+        for rows in store.follow(collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll):
             _warn(rows.skipped)
             for line in lines_of(rows):
                 sys.stdout.write(f"{line}\n")

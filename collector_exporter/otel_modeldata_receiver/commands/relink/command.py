@@ -53,10 +53,11 @@ environment:
   OTEL_MODELDATA_STORE  the store, without STORE and --store
 
 exit codes:
-  0  every reference to a file of the store leads to it
-  1  files are missing; the references to them are as they were
-  2  wrong command line
-  3  the store cannot be read or written
+  0    every reference to a file of the store leads to it
+  1    files are missing; the references to them are as they were
+  2    wrong command line
+  3    the store cannot be read or written
+  130  Ctrl-C
 """
 
 

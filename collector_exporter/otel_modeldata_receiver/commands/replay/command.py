@@ -81,7 +81,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     add_datastores(parser)
     parser.add_argument("--target", metavar="URL", type=_target, required=True, help="where requests go")
     parser.add_argument(
-        "--out", metavar="FOLDER", type=path_argument, default="replay", help="of the results (default: %(default)s)"
+        "--out", metavar="FOLDER", type=path_argument, default="replay", help="folder for the results (default: replay)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the replay in FOLDER")
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")

@@ -37,7 +37,7 @@ def show(figures: Figures, page: Path | None) -> None:
     """
     say = writer()
     against = "" if figures.baseline is None else f" against {figures.baseline.name}"
-    say(fitting(f"{figures.name}  {_window(figures)}{against}"), "bold")
+    _wrapped(f"{figures.name}: {_window(figures)}{against}", say, "bold")
     for line in _facts(figures):
         _wrapped(line, say, "")
     say("")
@@ -132,6 +132,7 @@ def _wrapped(sentence: str, say: Callable[..., None], style: str = "dim", indent
         initial_indent=indent,
         max_lines=10,
         placeholder="...",
+        break_on_hyphens=False,
     )
     for line in lines:
         say(fitting(line), style)

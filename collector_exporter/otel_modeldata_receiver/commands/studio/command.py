@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError
+from ..browser import open_browser
 from ..missing_package import missing_package
 from ..printable import printable
 from ..reader_session import opened_reader
@@ -184,19 +184,13 @@ def _tell(arguments: argparse.Namespace, url: str, place: str, token: str | None
         hint = "" if token is None or secret else "?token= and the token of --token-file"
         sys.stdout.write(printable(f"Studio of {shown_store(url)}: {place}{secret}{hint}") + "\nCtrl-C ends it.\n")
     sys.stdout.flush()
-    # Not with a token: every user of a machine can list the arguments of a browser.
+    # Not with a token, which is a secret.
     if not arguments.no_browser and token is None and sys.stdout.isatty():
-        # A browser may take seconds to start, and some do not return.
-        threading.Thread(target=_open_browser, args=(place,), daemon=True).start()
+        open_browser(place, _tell_no_browser)
 
 
-def _open_browser(place: str) -> None:
-    import webbrowser  # noqa: PLC0415 (only here)
-
-    try:
-        webbrowser.open(place)
-    except (OSError, webbrowser.Error) as error:
-        sys.stderr.write(f"otel-modeldata: no browser opened ({printable(str(error))}): open the address yourself\n")
+def _tell_no_browser(reason: str) -> None:
+    sys.stderr.write(f"otel-modeldata: no browser opened ({printable(reason)}): open the address yourself\n")
 
 
 def _template(text: str) -> str:

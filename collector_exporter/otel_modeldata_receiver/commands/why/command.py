@@ -59,9 +59,10 @@ environment:
       with --environment, as a Collector reads them
 
 exit codes:
-  0  there is data of the window, and no step stops it
-  1  a step stops it, or there is none; also if the store cannot be read
-  2  wrong command line
+  0    there is data of the window, and no step stops it
+  1    a step stops it, or there is none; also if the store cannot be read
+  2    wrong command line
+  130  Ctrl-C
 """
 _STYLES: Final = {
     "stopped": "bold red",

@@ -165,8 +165,11 @@ def label_notes(figures: Figures) -> tuple[str, ...]:
     """What became of labels that are of no scored row, in sentences."""
     found = []
     if figures.other_labels:
-        rows = "row that is none" if figures.other_labels == 1 else "rows that are none"
-        found.append(f"Labels since the beginning of the window name {figures.other_labels:,} other {rows} of it")
+        found.append(
+            "1 other label is of a row outside the window, or of one that is not stored"
+            if figures.other_labels == 1
+            else f"{figures.other_labels:,} other labels are of rows outside the window, or of rows that are not stored"
+        )
     if figures.ambiguous_labels:
         rows = counted(figures.ambiguous_labels, "row")
         found.append(f"{rows} with a label repeat their row id: it is not known which of them is meant")

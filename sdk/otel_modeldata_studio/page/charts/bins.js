@@ -10,6 +10,8 @@ const DAY_MILLISECONDS = 86_400_000;
 /** That fit below the narrowest histogram, that of the rail. */
 const MOST_CHARACTERS = 38;
 const GAP = 3;
+/** Of a bin: an end that is nearer to 0 is 0. */
+const NOTHING = 1e-6;
 
 const isMoment = (value) => typeof value === "string" && /^\d{4}-\d\d-/.test(value);
 const place = (value) => isMoment(value) ? Date.parse(value) : finite(value);
@@ -26,14 +28,27 @@ function momentIn(bins) {
   return (value) => time(value, "minute").slice(first.slice(0, 4) === last.slice(0, 4) ? 5 : 0);
 }
 
+const decimalsOf = (step) => Math.min(100, Math.max(0, DIGITS - 2 - Math.floor(Math.log10(step))));
+
 /** A function that makes texts of edges, with as many digits as tell the bins apart. */
 function textIn(bins) {
   if (isMoment(bins[0].low)) return momentIn(bins);
   const step = usual(bins);
-  const decimals = step > 0 ? Math.min(100, Math.max(0, DIGITS - 2 - Math.floor(Math.log10(step)))) : 0;
+  const decimals = step > 0 ? decimalsOf(step) : 0;
   return (value) => {
     const found = typeof value === "number" ? value : null;
     return number(found === null || !(step > 0) || Math.abs(found) >= 1e15 ? value : Number(found.toFixed(decimals)));
+  };
+}
+
+/** A function that makes texts of the least and the most value, in which three digits of the value itself are, too. */
+function endIn(bins) {
+  const text = textIn(bins);
+  const step = usual(bins);
+  return (value) => {
+    const size = Math.abs(value);
+    if (typeof value !== "number" || !(step > 0) || size < step * NOTHING || size >= 100) return text(value);
+    return number(Number(value.toFixed(Math.min(100, Math.max(DIGITS - 1 - Math.floor(Math.log10(size)), decimalsOf(step))))));
   };
 }
 
@@ -70,11 +85,12 @@ export function binText(bins, at) {
  */
 export function ticksOf(bins, steps = 2) {
   const text = textIn(bins);
+  const end = endIn(bins);
   const last = bins.length - 1;
   const isTime = isMoment(bins[0].low);
   const ends = [
-    isWide(bins, bins[0]) ? `${isTime ? "before" : "below"} ${text(bins[0].high)}` : text(bins[0].low),
-    isWide(bins, bins[last]) ? `${text(bins[last].low)} and ${isTime ? "later" : "above"}` : text(bins[last].high),
+    isWide(bins, bins[0]) ? `${isTime ? "before" : "below"} ${text(bins[0].high)}` : end(bins[0].low),
+    isWide(bins, bins[last]) ? `${text(bins[last].low)} and ${isTime ? "later" : "above"}` : end(bins[last].high),
   ];
   const inner = Array.from({length: steps - 1}, (_, n) => Math.round(bins.length * (n + 1) / steps)).filter((at, n, all) => at > 1 && at < last && at !== all[n - 1]);
   const texts = [...ends, ...inner.map((at) => text(bins[at].low))];

@@ -6,7 +6,9 @@ import {moment} from "../time_window.js";
 import {levels} from "./scale.js";
 import uPlot from "../vendor/uplot.js";
 
-const HEIGHT = 112;
+const HEIGHT = 128;
+/** Above the bars, where the count of the rows is. */
+const ROOM = 22;
 const FEWEST_PIXELS = 4;
 /** An axis of less would say the same second more than once. */
 const FEWEST_SECONDS = 10;
@@ -23,7 +25,7 @@ const options = (width, choose) => {
   const axis = {stroke: color.soft, font: "11px system-ui", grid: {stroke: color.line, width: 1}, ticks: {show: false}};
   const bars = uPlot.paths.bars({size: [0.92, 60], align: 1});
   return {
-    width, height: HEIGHT, padding: [6, 16, 0, 0], legend: {show: false},
+    width, height: HEIGHT, padding: [ROOM, 16, 0, 0], legend: {show: false},
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: {y: false, points: {show: false}, drag: {x: true, y: false, setScale: false}},
     scales: {x: {time: true}, y: {range: (_, low, high) => [0, Math.max(1, high ?? 1)]}},

@@ -3,7 +3,7 @@ import {html} from "../html.js";
 import {Ticks, rangeText} from "../charts/bins.js";
 import {Histogram} from "../charts/histogram.js";
 import {binsOf, valuesOf, withNull, withRange, withValue} from "../filters.js";
-import {count, different, number, ownName, percent} from "../format.js";
+import {count, different, index, ownName, percent} from "../format.js";
 import {link} from "../state.js";
 import {visible} from "./value.js";
 
@@ -67,7 +67,7 @@ export function Facet({column, facet, filters, change, edit, endpoint}) {
         ${facet?.nulls > 0 && html`
           <button type="button" class="tiny" aria-pressed=${filters.some((one) => one.column === column.name && one.op === "null")}
             onClick=${() => change(withNull(filters, column.name, "null"))} title=${`${count(facet.nulls)} nulls: show only these`}>${percent(facet.nulls / Math.max(1, facet.rows))} null</button>`}
-        ${facet?.psi !== null && facet?.psi !== undefined && html`<span class=${facet.psi >= DRIFTED && facet.kind !== "time" ? "psi alarm-text" : "psi soft"} title=${facet.kind === "time" ? "Population stability index against the baseline: later times are always others" : "Population stability index against the baseline; from 0.2 on it has changed"}>${number(facet.psi)}</span>`}
+        ${facet?.psi !== null && facet?.psi !== undefined && html`<span class=${facet.psi >= DRIFTED && facet.kind !== "time" ? "psi alarm-text" : "psi soft"} title=${facet.kind === "time" ? "Population stability index against the baseline: later times are always others" : "Population stability index against the baseline; from 0.2 on it has changed"}>${index(facet.psi)}</span>`}
         <button type="button" class="tiny plain" aria-label=${`Filter ${ownName(column.name)}`} title="Filter by exact values" onClick=${() => edit(column)}>⋯</button>
       </header>
       ${facet === null ? html`<div class="bone tall"></div>`

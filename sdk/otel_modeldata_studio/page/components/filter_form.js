@@ -41,7 +41,7 @@ export function FilterForm({column, filters, change, close}) {
       <form class="form" onSubmit=${apply}>
         ${isMeasured ? html`
           <label>from <input autofocus value=${low} onInput=${(event) => setLow(event.target.value)} placeholder="no lower end" /></label>
-          <label>to below <input value=${high} onInput=${(event) => setHigh(event.target.value)} placeholder="no upper end" /></label>`
+          <label>below <input value=${high} onInput=${(event) => setHigh(event.target.value)} placeholder="no upper end" /></label>`
         : html`<label>one value a line <textarea rows="4" value=${text} onInput=${(event) => setText(event.target.value)}></textarea></label>`}
         ${wrong && html`<p class="alarm-text" role="alert">${wrong}</p>`}
         <div class="buttons">

@@ -9,7 +9,7 @@ import {KeysHelp} from "./keys_help.js";
 
 const OF_DEPLOYMENT = [["explore", "Explore"], ["performance", "Performance"]];
 /** The screens whose address begins with a deployment. */
-const WITH_DEPLOYMENT = ["explore", "feature", "performance"];
+const WITH_DEPLOYMENT = ["explore", "collection", "feature", "performance"];
 
 /** The deployment that the URL names, as "endpoint/deployment". */
 export function deploymentOf(location) {
@@ -50,7 +50,7 @@ export function Frame({location, about, isReady, children}) {
         <select class="deployment" aria-label="Deployment" value=${deploymentIn(location) ?? ""} onChange=${choose}>
           ${!deploymentIn(location) && html`<option value="" disabled>choose</option>`}
           ${deployments.map(({name}) => html`<option key=${name} value=${name}>${name}</option>`)}
-          ${deployment && !deployments.some(({name}) => name === deployment) && html`<option value=${deployment}>${deployment}</option>`}
+          ${deployment && !deployments.some(({name}) => name === deployment) && html`<option value=${deployment} disabled>${deployment}</option>`}
         </select>`}
       <span class="store" title=${about?.store}><bdi>${about?.store}</bdi></span>
       <button type="button" class="plain" onClick=${turn} aria-label="Dark or light" title="Dark or light (t)">◐</button>

@@ -3,7 +3,7 @@ import {html} from "../html.js";
 import {Dialog} from "./dialog.js";
 
 const KEYS = [
-  ["j, k", "next row, row before"],
+  ["j k", "next row, row before"],
   ["Enter", "open the row"],
   ["o", "everything about the open row"],
   ["p", "pin a request, to compare it with others"],

@@ -17,10 +17,10 @@ export const Failure = ({error, again}) => html`
 export const Missing = () => html`
   <div class="empty"><h1>No such screen</h1><p>The address names none of Studio's screens. <a href="#/home">Home</a> lists the collections.</p></div>`;
 
-/** An empty state: what is missing, and lines that change it. */
+/** An empty state: what is missing, and lines that change it; one of {say} is a sentence before the next ones. */
 export const Empty = ({title, children, lines}) => html`
   <div class="empty">
     <h2>${title}</h2>
     ${children}
-    ${(lines ?? []).map((line) => html`<div class="line" key=${line}><pre><code>${line}</code></pre><${CopyButton} text=${line} /></div>`)}
+    ${(lines ?? []).map((line) => line.say ? html`<p key=${line.say}>${line.say}</p>` : html`<div class="line" key=${line}><pre><code>${line}</code></pre><${CopyButton} text=${line} /></div>`)}
   </div>`;

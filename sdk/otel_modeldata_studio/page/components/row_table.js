@@ -16,6 +16,7 @@ const MEASURED = new Set(["number", "integer"]);
 
 /** `pages` is what `useRowPages` returns; `opened` the id of the row in the drawer; `open` takes an id or null. */
 export function RowTable({pages, opened, open, scroller, cursor, setCursor, target, kinds}) {
+  const label = [...kinds.keys()].find((name) => name.startsWith("labels."));
   const sideOf = (name) => MEASURED.has(kinds.get(name)) ? "" : "text";
   const {rows, columns, shift} = pages;
   const {first, last, before, after} = useVisible(scroller, rows.length, ROW_HEIGHT, ROW_HEIGHT);
@@ -51,7 +52,7 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
     <table class=${`rows${pages.isOld ? " is-old" : ""}`} style=${{minWidth: `${width}px`}} aria-rowcount=${pages.hasNext ? -1 : rows.length + 1}>
       <colgroup>${FIXED.map(([, one]) => html`<col style=${{width: `${one}px`}} />`)}${columns.map((name) => html`<col key=${name} />`)}</colgroup>
       <thead><tr>
-        ${FIXED.map(([title]) => html`<th scope="col" key=${title}>${title}</th>`)}
+        ${FIXED.map(([title]) => html`<th scope="col" key=${title} class=${title === "Label" ? sideOf(label) : null}>${title}</th>`)}
         ${columns.map((name) => html`<th scope="col" key=${name} title=${name} class=${sideOf(name)}><bdi>${visible(ownName(name))}</bdi></th>`)}
       </tr></thead>
       <tbody>
@@ -63,7 +64,7 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
             <td><a href=${target(row.id)} onClick=${() => setCursor(row.id)}>${time(row.time)}</a></td>
             <td>${milliseconds(row.latency_ms)}</td>
             <td class=${row.status >= 400 ? "alarm-text" : ""}>${row.status ?? "–"}</td>
-            <td><bdi>${row.label === null || row.label === undefined ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
+            <td class=${sideOf(label)}><bdi>${row.label === null || row.label === undefined ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
             ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft missing" : ""}`}><bdi>${visible(cell(value, kinds.get(columns[column])))}</bdi></td>`)}
           </tr>`)}
         ${after > 0 && html`<tr class="space" aria-hidden="true"><td colspan=${columns.length + FIXED.length} style=${{height: `${after}px`}}></td></tr>`}

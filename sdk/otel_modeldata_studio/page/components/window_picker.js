@@ -1,8 +1,7 @@
 // The window of time, and the baseline that it is compared with.
 import {html, useState} from "../html.js";
-import {iso, time} from "../format.js";
 import {go} from "../state.js";
-import {moment, windowBefore} from "../time_window.js";
+import {baselineText, momentText, windowBefore} from "../time_window.js";
 import {Dialog} from "./dialog.js";
 
 const LENGTHS = [["-1h", "1 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 d"], ["all", "all"]];
@@ -11,11 +10,6 @@ const LENGTHS = [["-1h", "1 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["-30d", "30 
 const asMoment = (text) => {
   const bare = text.trim();
   return /^\d{4}-\d\d-\d\d/.test(bare) && !/(Z|[+-]\d\d:?\d\d)$/.test(bare) ? `${bare.replace(" ", "T")}${bare.includes(":") ? "" : "T00:00"}Z` : bare || null;
-};
-/** A time of the window: one like -24h as the time that it is now. */
-const shown = (text) => {
-  const found = /^(-\d|\d{4}-)/.test(text ?? "") ? moment(text) : NaN;
-  return !text ? "now" : Number.isNaN(found) ? text : time(iso(found), "minute");
 };
 const isChosen = (value, query, window) => value === "all" ? !window.since && !window.until : query.since === value && !query.until;
 
@@ -40,8 +34,8 @@ export function WindowPicker({query, window}) {
     <div class="window-picker" role="group" aria-label="Window of time">
       ${LENGTHS.map(([value, text]) => html`<button key=${value} type="button" aria-pressed=${isChosen(value, query, window)} onClick=${() => go({since: value, until: null})}>${text}</button>`)}
       <button type="button" class="range" onClick=${open} title="Choose another window or baseline">
-        <span>${window.since ? shown(window.since) : "beginning"} – ${shown(window.until)} UTC</span>
-        ${query.baseline && html` <span class="soft">vs ${query.baseline.split("..").map(shown).join(" – ")}</span>`}
+        <span>${window.since ? momentText(window.since) : "beginning"} – ${momentText(window.until)} UTC</span>
+        ${query.baseline && html` <span class="soft">vs ${baselineText(query.baseline)}</span>`}
       </button>
     </div>
     ${isOpen && html`

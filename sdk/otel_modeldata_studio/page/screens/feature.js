@@ -1,7 +1,7 @@
 // One column: the window against the baseline, its quantiles, nulls and drift over time, and other deployments beside it.
 import {html} from "../html.js";
 import {useAnswer} from "../api.js";
-import {count, number, percent, time} from "../format.js";
+import {count, index, number, percent, time} from "../format.js";
 import {go, link, listIn, visit} from "../state.js";
 import {Bands, Key} from "../charts/bands.js";
 import {windowOf} from "../time_window.js";
@@ -73,7 +73,7 @@ function Tiles({answer}) {
       <div class="tile"><dt>rows</dt><dd>${count(facet.rows)}</dd></div>
       <div class="tile"><dt>null</dt><dd>${percent(facet.nulls / whole)}</dd></div>
       ${facet.distinct !== null && facet.distinct !== undefined && html`<div class="tile"><dt>different values</dt><dd>${count(facet.distinct)}</dd></div>`}
-      <div class=${psi !== null && psi >= DRIFT ? "tile alarm" : "tile"}><dt>drift (PSI)</dt><dd>${psi === null ? "no baseline" : number(psi)}</dd></div>
+      <div class=${psi !== null && psi >= DRIFT ? "tile alarm" : "tile"}><dt>drift (PSI)</dt><dd>${psi === null ? "no baseline" : index(psi)}</dd></div>
       ${facet.sample < 1 && html`<div class="tile"><dt>of the rows</dt><dd>${percent(facet.sample)}</dd></div>`}
     </dl>`;
 }

@@ -92,7 +92,7 @@ function Ledger({rows}) {
     columns=${[
       {name: "Collection", of: (row) => html`<${Text} value=${row.collection} />`},
       {name: "Producer", of: (row) => (row.producer ? html`<span class="id"><${Text} value=${row.producer} mono=${true} /></span>` : html`<span class="soft">unknown</span>`)},
-      figure("Missing", (row) => html`<span class=${row.missing > 0 ? "alarm-text" : null}>${count(row.missing)}</span>`),
+      figure("Missing", (row) => html`<span class=${row.missing > 0 ? "alarm-text" : row.missing === null ? "soft" : null}>${count(row.missing)}</span>`),
       rows.some((row) => row.gaps?.length > 0 || row.note) && {name: "Numbers that are missing", className: "gaps", of: (row) => html`${ranges(row.gaps ?? [])}${row.note && html` <span class="soft"><${Text} value=${row.note} /></span>`}`},
       figure("Stored", (row) => count(row.stored)),
       figure("Quarantined", (row) => count(row.quarantined)),

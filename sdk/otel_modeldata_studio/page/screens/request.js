@@ -1,7 +1,7 @@
 // Everything about one request: each value with its place in the baseline, its outputs, label, bodies, spans and lines.
 import {html, useEffect, useRef, useState} from "../html.js";
 import {useAnswer} from "../api.js";
-import {bytes, count, moment, number, ownName, percent, time} from "../format.js";
+import {bytes, count, moment, number, ownName, percent} from "../format.js";
 import {go, link, visit} from "../state.js";
 import {useKeys} from "../keyboard.js";
 import {requestId} from "../request_id.js";
@@ -10,6 +10,7 @@ import {Block, Text, Value, indented} from "../components/value.js";
 import {finite} from "../charts/scale.js";
 import {Waterfall} from "../charts/waterfall.js";
 import {Difference} from "./difference.js";
+import {baselineText} from "../time_window.js";
 
 const FIRST_VALUES = 200;
 const RARE_PERCENT = 1;
@@ -47,9 +48,7 @@ export default function Request({location, about}) {
       ${pin && (pin === answer.id
         ? html`<p class="note">This request is pinned: go to another one, and both are shown side by side.</p>`
         : html`<${Difference} pin=${pin} baseline=${baseline} deployment=${answer.deployment} answer=${answer} />`)}
-      <p class="soft">${answer.baseline
-        ? html`Places are those in the baseline <${Text} value=${answer.baseline.split("..").map((one) => time(one, "minute")).join(" – ")} />.`
-        : "The baseline has no rows to compare the values with."}</p>
+      <p class="soft">${placesOf(answer)}</p>
       <${Values} title="Inputs" role="inputs" values=${answer.values} answer=${answer}
         empty="No inputs are stored under this id. Does the service call collect of a Collector named model_inputs?" />
       <${Values} title="Outputs" role="outputs" values=${answer.outputs} answer=${answer}
@@ -60,6 +59,14 @@ export default function Request({location, about}) {
       <${Spans} spans=${answer.spans} />
       <${Lines} lines=${answer.lines} />
     </article>`;
+}
+
+/** What values are compared with. */
+function placesOf({baseline, values, outputs}) {
+  if (!baseline) return "The baseline has no rows to compare the values with.";
+  const text = html`<${Text} value=${baselineText(baseline)} />`;
+  return [...values, ...outputs].some((one) => one.place)
+    ? html`Places are those in the baseline ${text}.` : html`The baseline ${text} has none of these columns to compare.`;
 }
 
 function step(name, key, row, at) {

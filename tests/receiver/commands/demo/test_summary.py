@@ -3,13 +3,63 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_modeldata.report import DeliveryReport
 from otel_modeldata_receiver.commands.demo import summary
-from otel_modeldata_receiver.commands.demo.summary import command_lines
+from otel_modeldata_receiver.commands.demo.flights import flights_of_the_day
+from otel_modeldata_receiver.commands.demo.stored_lines import Blob, LineKeys
+from otel_modeldata_receiver.commands.demo.summary import command_lines, show
+from otel_modeldata_receiver.commands.demo.traffic import Request
+from otel_modeldata_receiver.commands.demo.verification import Verification
+
+
+def whole_day() -> Verification:
+    """A day whose every event is stored."""
+    flights = flights_of_the_day(None, datetime(2026, 11, 29, 18, 0, tzinfo=UTC))
+    requests = [
+        Request(id=f"{one.row['flight']}-{number:04d}-c3e726", trace_id=f"{number:032x}", flight=one, answer={})
+        for number, one in enumerate(flights)
+    ]
+    lines = [
+        LineKeys(id=f"{number}", correlationid="", data=[], traceparent="") for number in range(4 * len(flights) + 57)
+    ]
+    return Verification(
+        requests=requests,
+        landings=19,
+        labels=906,
+        killed_after=469,
+        delivery=DeliveryReport(accepted=len(lines), delivered=len(lines)),
+        blobs=[Blob(collection="request", path="request", size=1, lines=lines)],
+        seconds=20.0,
+    )
+
+
+def test_the_last_lines_of_a_terminal_have_the_counts_and_what_they_count(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 24 lines, the address of Studio takes three, and the cursor one."""
+    monkeypatch.setattr(Verification, "joined", 937)
+    monkeypatch.setattr(Verification, "problems", [])
+    show(whole_day(), "./modeldata", "flights/blue", Path("modeldata-reports"))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    last = lines[next(number for number, line in enumerate(lines) if line.startswith("accepted")) :]
+    assert len(last) <= 20
+    assert last[:7] == [
+        "accepted 3,805 = stored 3,805 events: nothing is lost, nothing is there twice",
+        "  3,748 from 937 flights: request, inputs, outputs and response of each, with",
+        "        the ids, the traces and the values that were sent",
+        "     57 from 19 messages with labels: 906 of 937 flights have landed",
+        "from 18:00 in New York on, departure_delay came in seconds: see the report",
+        "",
+        "to copy:",
+    ]
 
 
 def test_a_short_command_is_one_line() -> None:

@@ -66,16 +66,16 @@ def test_wrong_arguments_are_code_2_and_a_missing_store_is_code_3(
     assert label(capsys, file, "--id", "order", "--deployment", "shop/gren", *where) == (
         2,
         "",
-        (
-            f"otel-modeldata: expected a deployment of {store}, got 'shop/gren': "
-            "did you mean 'shop/green' or 'shop/blue'?\n"
-        ),
+        (f"otel-modeldata: expected a deployment of {store}, got 'shop/gren': did you mean 'shop/green'?\n"),
     )
     none = tmp_path / "none.csv"
     assert label(capsys, none, "--id", "order", *where) == (
         2,
         "",
-        f"otel-modeldata: expected a CSV file with a header in {none}, got No such file or directory\n",
+        (
+            f"otel-modeldata: expected a CSV file with a header in {none}, got No such file or directory: correct the "
+            "path, or its permissions\n"
+        ),
     )
     none.write_text("order,paid\n7_0,\n", "utf-8")
     assert label(capsys, none, "--id", "order", *where) == (

@@ -118,7 +118,8 @@ def test_show_prints_the_events_of_an_id(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        (["show", "nothing", "--store", "{store}"], 2, "got 'nothing': no line of"),
+        (["show", "nothing", "--store", "{store}"], 2, "got 'nothing': no event has it; correct the id"),
+        (["show", "", "--store", "{store}"], 2, "got '': no event can have it"),
         (["show", "request-1", "--store", "{store}", "--since", "soon"], 2, "got 'soon'"),
         (["show", "request-1", "--store", "{store}", "--since", "-1h", "--until", "-2h"], 2, "swap them"),
         (["show", "request-1", "--store", "{store}/missing"], 3, "got none at"),

@@ -46,7 +46,7 @@ def test_a_report_is_a_page_of_80_columns(store: Path, capsys: pytest.CaptureFix
     assert max(map(len, out.splitlines())) <= 80
     lines = out.splitlines()
     assert lines[:7] == [
-        "shop/blue  2026-11-16 00:00 to 2026-11-23 00:00 against 2026-11-09 to 2026-11-16",
+        "shop/blue: 2026-11-16 00:00 to 2026-11-23 00:00 against 2026-11-09 to 2026-11-16",
         "requests 10, rows 10",
         "latency 5.0 ms median, 5.0 ms 99 % (from the event of the inputs to that of the",
         "  outputs)",
@@ -89,7 +89,7 @@ def test_a_pipeline_stops_at_a_threshold(
 ) -> None:
     found, out, _ = report(capsys, "shop/blue", store, *ENDS, "--baseline", BASELINE, *options)
     assert (0 if found == 0 else 1) == code
-    assert out.startswith("shop/blue  2026-11-16")
+    assert out.startswith("shop/blue: 2026-11-16")
     if code:
         assert str(found).startswith("otel-modeldata: ")
 

@@ -13,6 +13,8 @@ from missing_data import NAME, folder, written
 from read_lines import line, write
 from why_command import clean_environment, facts_of, found, run, sentence, well
 
+from otel_modeldata_reader import why
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,7 +32,7 @@ def test_the_text_has_the_answer_its_causes_and_commands_in_80_columns(
     code, out, err = run(capsys, "shop/blue/model_input")
     assert (code, err) == (1, "")
     lines = out.splitlines()
-    assert lines[0].startswith("There is no data of shop/blue/model_input in ./modeldata since ")
+    assert lines[0].startswith("There is no data of shop/blue/model_input in ./modeldata with times ")
     assert lines[2:6] == [
         "stopped      collection: expected lines of shop/blue/model_input in ./modeldata,",
         "             got none of this name: did you mean 'shop/blue/model_inputs'?",
@@ -39,7 +41,30 @@ def test_the_text_has_the_answer_its_causes_and_commands_in_80_columns(
     ]
     assert max(map(len, lines)) <= 80
     code, out, _ = run(capsys, "shop/blue/model_inputs", "--since", "-6h")
-    assert (code, out.splitlines()[0][:30]) == (0, "There is data of shop/blue/mod")
+    first, *lines = out.splitlines()
+    assert (code, first[:30]) == (0, "There is data of shop/blue/mod")
+    outcomes = [line[:13].strip() for line in lines if line[0] != " "]
+    assert outcomes[-1] == "not checked"
+    assert outcomes == sorted(outcomes, key="not checked".__eq__)
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "headline"),
+    [
+        ("", ("2026-11-01", None), "there is no data in {store} with times from 2026-11-01 00:00:00 UTC on"),
+        (NAME, (None, None), f"there is no data of {NAME} in {{store}}"),
+        (
+            NAME,
+            ("2026-11-01", "2026-11-02"),
+            f"there is no data of {NAME} in {{store}} with times from 2026-11-01 00:00:00 to 2026-11-02 00:00:00 UTC",
+        ),
+        ("", (None, "2026-11-02"), "there is no data in {store} with times before 2026-11-02 00:00:00 UTC"),
+    ],
+)
+def test_the_headline_names_the_window(
+    tmp_path: Path, name: str, window: tuple[str | None, str | None], headline: str
+) -> None:
+    assert why(tmp_path, name, *window).headline == headline.format(store=tmp_path)
 
 
 def test_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from otel_modeldata_reader.blobs.listing import hours_of
 
-__all__ = ["exact_time", "hour_text", "time_text"]
+__all__ = ["hour_text", "time_text"]
 
 _LAST_SECOND: Final = 253_402_300_799
 """Of a datetime."""
@@ -18,13 +18,6 @@ def time_text(seconds: float) -> str:
     """A moment in seconds since the epoch, in whole seconds; the nearest one that a datetime can be for others."""
     moment = datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), timezone.utc)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def exact_time(nanoseconds: int) -> str:
-    """A moment in nanoseconds since the epoch, with milliseconds where it has some."""
-    whole = time_text(nanoseconds // _NANOSECONDS)
-    milliseconds = nanoseconds % _NANOSECONDS // 1_000_000
-    return f"{whole[:-1]}.{milliseconds:03d}Z" if milliseconds else whole
 
 
 def hour_text(date: str) -> str | None:
