@@ -153,7 +153,9 @@ class Reading:
         del parts
         with where(self._request.where) as chosen:
             kept = [chosen(table).select(plan.selected.names) for table in tables]
-        table = pa.concat_tables([plan.selected.empty_table(), *kept]).unify_dictionaries()
+        # An empty table has arrays, for which pyarrow imports pandas; one without batches has none.
+        first_table = pa.Table.from_batches([], plan.selected) if kept else plan.selected.empty_table()
+        table = pa.concat_tables([first_table, *kept]).unify_dictionaries()
         self._finish(first, plan, table.num_rows)
         return table
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "InterruptedRequest",
@@ -17,6 +18,7 @@ __all__ = [
     "are_answered",
     "current",
     "holding",
+    "leave_to_questions",
     "of_request",
 ]
 
@@ -80,6 +82,8 @@ class Interruption:
 
 _LOOK_SECONDS: Final = 0.2
 """How often a thread that waits for another one looks whether its request has been ended."""
+_QUESTION_SECONDS: Final = 0.05
+"""How often work in the background looks whether questions have been answered."""
 _NEVER: Final = Interruption()
 _current: ContextVar[Interruption] = ContextVar("interruption", default=_NEVER)
 _questions: Final[set[Interruption]] = set()
@@ -112,6 +116,18 @@ def of_request(interruption: Interruption, *, is_question: bool = True) -> Itera
 def are_answered() -> bool:
     """Whether questions are being answered now, for which work in the background waits."""
     return any(not one.ended for one in tuple(_questions))
+
+
+def leave_to_questions(is_over: Callable[[float], bool], longest: float) -> None:
+    """Leave the processors to the questions that are being answered, until there are none.
+
+    Args:
+        is_over: waits so many seconds, and returns whether the work in the background ends.
+        longest: so many seconds at most: there may always be a question.
+    """
+    end = time.monotonic() + longest
+    while are_answered() and time.monotonic() < end and not is_over(_QUESTION_SECONDS):
+        pass
 
 
 @contextmanager

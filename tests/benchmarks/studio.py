@@ -1,9 +1,10 @@
 """Case `studio`: what a person waits for in Explore, over ten million joined rows of 23 columns and a tail of lines.
 
 The store is made once, in the folder of the tests' cache, which takes a quarter of an hour. Every count is compared
-with that of DuckDB over the Parquet files themselves. `partners_s` is how long it takes after the start until filters
-of inputs and outputs have all rows; the answers are measured after it. Each figure has one of the time of all
-processors beside it, which a busy machine does not change.
+with that of DuckDB over the Parquet files themselves. `first_answer_s` is the slowest start of the command
+(`studio_starts.py`); the other answers are measured in a process of their own. `partners_s` is how long it takes after
+its start until filters of inputs and outputs have all rows; the answers come after it. Each figure has one of the time
+of all processors beside it, which a busy machine does not change.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ _BASELINE: Final = "2026-11-20T00:00:00Z..2026-11-20T12:00:00Z"
 
 def _explores(effort: Effort) -> Sides:
     from build_cache import cache_root
+    from studio_starts import first_answers
     from studio_store import make
 
     rows, tail = effort.of(ROWS, 9_600), effort.of(TAIL, 100)
     store = cache_root() / f"studio-{rows}"
     make(store, rows, tail)
-    return {"ours": [_in_process(store) for _ in range(effort.repeat)]}
+    return {"ours": [first_answers(store, effort) | _in_process(store) for _ in range(effort.repeat)]}
 
 
 def _in_process(store: Path) -> Run:
@@ -64,8 +66,6 @@ def main() -> None:  # noqa: PLR0915 (one answer after the other)
         figures[f"{name}_s"], figures[f"{name}_cpu_s"] = time.perf_counter() - start, time.process_time() - cpu
         return found
 
-    explore.rows(studio, **of)
-    figures["first_answer_s"] = time.perf_counter() - began
     while explore.volume(studio, **of).pending:
         time.sleep(0.1)
     high = json.dumps([{"column": "inputs.feature_03", "op": "between", "low": _ABOVE, "high": None}])
@@ -156,7 +156,10 @@ CASES: Final[dict[str, Case]] = {
         about="Explore over ten million rows of 23 columns",
         run=_explores,
         targets={
-            "first_answer_s": [Target(most=2, absolute=True)],
+            **{
+                f"first_answer{kind}_s": [Target(most=2, absolute=True)]
+                for kind in ("", "_without_bytecode", "_cold_store")
+            },
             **{
                 f"{name}_s": [Target(most=1, absolute=True)]
                 for name in (

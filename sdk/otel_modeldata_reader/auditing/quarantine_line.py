@@ -21,6 +21,7 @@ from otel_modeldata_receiver.mapping import otlp
 from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.otlp_messages import KeyValue, LogRecord, Resource
 
+from .quarantine_keys import QuarantinedLine
 from .stored_line import number_of
 
 if TYPE_CHECKING:
@@ -41,20 +42,6 @@ __all__ = [
 _LENGTH_DELIMITED: Final = 2
 _RECORD_ATTRIBUTES: Final = LogRecord.DESCRIPTOR.fields_by_name["attributes"].number
 _RESOURCE_ATTRIBUTES: Final = Resource.DESCRIPTOR.fields_by_name["attributes"].number
-
-
-class QuarantinedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of a quarantine line that are needed to find its events; see `quarantine.QuarantineLine`."""
-
-    id: str
-    record: str = ""
-    recordref: str = ""
-    resource: str = ""
-    resourceref: str = ""
-    request: str = ""
-    requestref: str = ""
-    records: int = 1
-    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from ..lines.erased_rows import ranges_of
 from ..lines.line_counts import rows_of
 from ..rows.compacted_rows import line_of, own_columns
 from ..rows.stored_columns import BLOB, DATA, EVENT, LINE, ROW
+from ..types.plain_arrays import numbers_array, texts_array, truths_array, truths_of
 from ..types.plain_values import json_rows
 
 if TYPE_CHECKING:
@@ -216,10 +217,11 @@ def dropped_folders(
 def _may_be_at(table: pa.Table, places: Collection[tuple[str, int]]) -> Any:
     """Which rows may be of some lines: those of one of the blobs and one of the numbers."""
     try:
-        blobs = pc.is_in(table[BLOB], value_set=pa.array({blob for blob, _ in places}, pa.string()))
-        return pc.and_(blobs, pc.is_in(table[LINE], value_set=pa.array({line for _, line in places}, pa.int64())))
+        blobs = pc.is_in(table[BLOB], value_set=texts_array(list({blob for blob, _ in places})))
+        numbers = numbers_array(np.array(list({line for _, line in places}), np.int64))
+        return pc.and_(blobs, pc.is_in(table[LINE], value_set=numbers))
     except KeyError:
-        return pa.array([False] * table.num_rows)
+        return truths_array(np.zeros(table.num_rows, np.bool_))
 
 
 def _lines(table: pa.Table, file: PartFile) -> Iterator[tuple[tuple[str, int], bytes]]:
@@ -237,10 +239,11 @@ def _lines(table: pa.Table, file: PartFile) -> Iterator[tuple[tuple[str, int], b
 
 def _of_rows(table: pa.Table, file: PartFile) -> Iterator[tuple[tuple[str, int], bytes]]:
     own = own_columns(table, file.part, file.part.columns, file.name)
-    starts = np.flatnonzero(table[EVENT].is_valid().to_numpy(zero_copy_only=False))
+    starts = np.flatnonzero(truths_of(table[EVENT].is_valid()))
     texts = [row for batch in own.to_batches() for row in json_rows(batch).split(b"\n")[:-1]]
     numbers = table[ROW].to_pylist()
-    blobs, lines, events = (table[name].take(starts).to_pylist() for name in (BLOB, LINE, EVENT))
+    first_rows = numbers_array(starts)
+    blobs, lines, events = (table[name].take(first_rows).to_pylist() for name in (BLOB, LINE, EVENT))
     ends = [*starts[1:].tolist(), table.num_rows]
     for blob, line, event, start, end in zip(blobs, lines, events, starts.tolist(), ends, strict=True):
         rows = dict(zip(numbers[start:end], texts[start:end], strict=True))

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 
-_SLASH: Final = pa.scalar("/", pa.large_string())
+_SLASH: Final = "/"
 """No name of an endpoint or deployment has one."""
-_NOTHING: Final = pa.scalar("", pa.large_string())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +116,22 @@ def _column(table: pa.Table, name: str) -> Any:
 def _marked_ids(table: pa.Table) -> Any:
     """The correlation ids as texts of which none is null: without an id it is empty, as with no other id."""
     ids = _column(table, CORRELATION_ID)
-    return pc.fill_null(pc.binary_join_element_wise(pa.scalar("=", ids.type), ids, _NOTHING), _NOTHING)
+    nothing = _text("")
+    return pc.fill_null(pc.binary_join_element_wise(_text("="), ids, nothing), nothing)
 
 
 def _texts(table: pa.Table, texts: Any, *, by_deployment: bool) -> Any:
-    return pc.binary_join_element_wise(_deployments(table), texts, _SLASH) if by_deployment else texts
+    return pc.binary_join_element_wise(_deployments(table), texts, _text(_SLASH)) if by_deployment else texts
 
 
 def _deployments(table: pa.Table) -> Any:
-    names = [pc.fill_null(_column(table, name), _NOTHING) for name in (ENDPOINT, DEPLOYMENT)]
-    return pc.binary_join_element_wise(*names, _SLASH)
+    names = [pc.fill_null(_column(table, name), _text("")) for name in (ENDPOINT, DEPLOYMENT)]
+    return pc.binary_join_element_wise(*names, _text(_SLASH))
+
+
+def _text(value: str) -> pa.Scalar:
+    """Not made at the import: pyarrow imports pandas for its first value."""
+    return pa.scalar(value, pa.large_string())
 
 
 def _share_deployments(inputs: pa.Table, outputs: pa.Table) -> bool:

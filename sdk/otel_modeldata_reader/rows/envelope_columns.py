@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ..lines.erased_rows import kept_numbers
 from ..lines.event_time import NO_TIME
+from ..types.plain_arrays import numbers_array, text_scalar, texts_array
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -62,7 +63,7 @@ def envelope_columns(
             numbers = None if not any(erased) else _kept_numbers(counts, erased)
             found[name] = _row_ids(values("correlationid"), counts, index, numbers)
         elif name in {"endpoint", "deployment", "collection"} and names is not None:
-            found[name] = pa.repeat(pa.scalar(names[_PLACES[name]], pa.string()), total)
+            found[name] = pa.repeat(text_scalar(names[_PLACES[name]]), total)
         else:
             found[name] = values(name) if index is None else values(name).take(index)
     return found
@@ -93,8 +94,8 @@ def _row_ids(correlation_ids: Any, counts: Sequence[int], index: Any, numbers: A
         if numbers is None:
             ends = np.cumsum(counts)
             numbers = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-    texts: Any = "0" if numbers is None else pa.array(numbers).cast(pa.string())
-    return pc.binary_join_element_wise(correlation_ids, texts, "_", null_handling="skip")
+    texts = text_scalar("0") if numbers is None else numbers_array(numbers).cast(pa.string())
+    return pc.binary_join_element_wise(correlation_ids, texts, text_scalar("_"), null_handling="skip")
 
 
 def _kept_numbers(counts: Sequence[int], erased: Sequence[str | None]) -> Any:
@@ -104,24 +105,21 @@ def _kept_numbers(counts: Sequence[int], erased: Sequence[str | None]) -> Any:
 
 
 def _repeated(counts: Sequence[int]) -> Any:
-    return pa.array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
+    return numbers_array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
 
 
 def _values(name: str, events: Events) -> Any:
     """One value for each event."""
     if name == "time":
         times = events.times
-        missing = times == NO_TIME
-        kind = ENVELOPE.field("time").type
-        array = pa.array(times, pa.int64(), mask=missing if missing.any() else None)
-        return array.cast(kind)
+        return numbers_array(times, times == NO_TIME).cast(ENVELOPE.field("time").type)
     if name == "collection":
-        return pa.array([_collection(one.type) for one in events.envelopes], pa.string())
+        return texts_array([_collection(one.type) for one in events.envelopes])
     if name in _PLACES:
         place = _PLACES[name]
-        return pa.array([_deployment(one.source)[place] for one in events.envelopes], pa.string())
+        return texts_array([_deployment(one.source)[place] for one in events.envelopes])
     key = _KEYS.get(name, name)
-    return pa.array(list(map(attrgetter(key), events.envelopes)), pa.string())
+    return texts_array(list(map(attrgetter(key), events.envelopes)))
 
 
 @lru_cache(maxsize=1024)

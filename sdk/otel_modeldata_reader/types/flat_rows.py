@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
+from .plain_arrays import numbers_array, truths_array
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -115,7 +117,7 @@ class Cells:
         truths = (self.heads == ord("t")) & (lengths == len("true"))
         if not (nulls | truths | ((self.heads == ord("f")) & (lengths == len("false")))).all():
             return None
-        return pa.array(truths, pa.bool_(), mask=nulls if nulls.any() else None)
+        return truths_array(truths, nulls)
 
     def _texts(self, nulls: Any) -> Any:
         are_quoted = (self.heads == ord('"')) & (np.frombuffer(self.text, np.uint8)[self.ends - 1] == ord('"'))
@@ -130,7 +132,7 @@ class Cells:
         offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(self.text)
         parts = pa.StringArray.from_buffers(2 * count, pa.py_buffer(offsets), pa.py_buffer(self.text))
         places = np.arange(0, 2 * count, 2, dtype=np.int32)
-        return parts.take(pa.array(places, mask=nulls if nulls.any() else None))
+        return parts.take(numbers_array(places, nulls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from otel_modeldata_reader.blobs.listing import collections_of
 from otel_modeldata_reader.diagnosis.folder_listing import walk_below
 from otel_modeldata_reader.exceptions import ReaderError
 
-from ..interruption import holding
+from ..interruption import holding, leave_to_questions
 from .collection_hours import collection_hours, folders_of, newest_summaries
 from .hour_counts import HourCounts, seals_by_folder
 from .ledgers import Ledger, Ledgers, sealed_ledger
@@ -58,6 +58,8 @@ _SHARE: Final = 20
 """A whole listing that is quick takes at most one part of the time in this number of parts."""
 _LOOK_SECONDS: Final = 1.0
 _LOOK_SHARE: Final = 5
+_QUESTIONS_SECONDS: Final = 2.0
+"""How long the thread leaves the processors to questions after a listing."""
 _AT_ONCE: Final = 400
 """Manifests and seals that a question reads itself; the thread reads more."""
 _CHUNK: Final = 256
@@ -326,6 +328,7 @@ class Catalog:
         self._list_whole()
         took = time.monotonic() - started
         self._pause = max(min(max(_LEAST_SECONDS, took * _SHARE), _WHOLE_SECONDS), took * _LOOK_SHARE)
+        leave_to_questions(self._is_closed.wait, _QUESTIONS_SECONDS)  # those after the start need all processors
         self._read_counts()
         self.ledgers.audited(self._listing)
 

@@ -11,11 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata_reader.auditing.audit import Selection, audit
 from otel_modeldata_reader.auditing.finding import faults_of, findings
 from otel_modeldata_reader.auditing.number_ranges import NumberRanges
 from otel_modeldata_reader.auditing.reconciliation import shown_ranges
-from otel_modeldata_reader.auditing.records.store_records import StoreRecords
 from otel_modeldata_reader.report import counted
 
 from ..interruption import holding
@@ -148,6 +146,9 @@ class Ledgers:
             return made.ledger
 
     def _audit(self, name: str) -> Audit:
+        from otel_modeldata_reader.auditing.audit import Selection, audit  # noqa: PLC0415 (imports protobuf)
+        from otel_modeldata_reader.auditing.records.store_records import StoreRecords  # noqa: PLC0415 (likewise)
+
         endpoint, _, deployment = name.partition("/")
         selection = Selection(endpoint=endpoint or None, deployment=deployment or None)
         records = StoreRecords(self._store)

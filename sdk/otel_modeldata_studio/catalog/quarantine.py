@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from otel_modeldata_reader.auditing.quarantine_line import QuarantinedLine
-from otel_modeldata_reader.auditing.quarantined_request import events_in_line
+from otel_modeldata_reader.auditing.quarantine_keys import QuarantinedLine
 from otel_modeldata_reader.blobs.byte_ranges import ByteRange
 from otel_modeldata_reader.blobs.listing import date_of
 from otel_modeldata_receiver.layout.partition import QUARANTINE
@@ -100,6 +99,10 @@ class Quarantined:
 
     def add(self, blob: str, raw: bytes) -> None:
         """Count a line."""
+        from otel_modeldata_reader.auditing.quarantined_request import (  # noqa: PLC0415 (imports protobuf)
+            events_in_line,
+        )
+
         try:
             line = _decode(raw)
         except (ValueError, RecursionError):

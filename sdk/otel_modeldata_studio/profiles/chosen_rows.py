@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from otel_modeldata_reader.types.plain_arrays import numbers_of
+
 from ..queries.joined_rows import OUTCOME, own_column
 from ..queries.row_numbers import numbers_of_rows, numbers_of_side
 from ..tables.deployment_rows import LABELS, OUTPUTS
@@ -18,7 +20,7 @@ from ..tables.row_bits import RowBits
 from .uncertain_rows import uncertain_note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from otel_modeldata_reader.window import Window
 
@@ -58,7 +60,7 @@ class ChosenRows:
     def by(
         self, deployment: str, rows: DeploymentRows, filters: Sequence[Filter], window: Window
     ) -> tuple[DeploymentRows, tuple[Filter, ...]]:
-        """The rows that the filters of other sides choose, and the filters that are left.
+        """The rows that the filters of other sides choose, with those of the first side, and the filters that are left.
 
         While the partners of some files are not known, these files are left out, and pending. All filters are left
         where no partners are looked for: of few rows, of labels, and where row ids repeat.
@@ -78,7 +80,7 @@ class ChosenRows:
         for one in filters:
             of_sides.setdefault(own_column(rows, one.column).role, []).append(one)
         left = [one for one in filters if not _is_of_other(rows, own_column(rows, one.column).role)]
-        deadline = self._tables.deadline()
+        deadline = self._tables.deadline().soon
         for role, own in of_sides.items():
             side = rows.side(role)
             if side is None or not _is_of_other(rows, role):
@@ -91,6 +93,10 @@ class ChosenRows:
             else:
                 rows = _of_known(rows, found)
                 rows = replace(rows, bits=self._bits(rows, side, own, found))
+        of_base = of_sides.get(rows.base.role, [])
+        if rows.bits is not None and of_base:
+            rows = replace(rows, bits=rows.bits.both(self._bits_of_base(rows, of_base)))
+            left = [one for one in left if one not in of_base]
         return rows, tuple(left)
 
     def note(self, deployment: str, rows: DeploymentRows, window: Window) -> str:
@@ -138,7 +144,10 @@ class ChosenRows:
         if not found.are_certain or any(one.path not in found.of for one in rows.base.pieces):
             return None
         of_base, total = _starts(rows.base.pieces)
-        are_chosen = self._numbers(numbers_of_rows(rows, filters, window, of_base), total)
+        if rows.bits is not None and not filters and all(_is_inside(one, window) for one in rows.base.pieces):
+            are_chosen = np.concatenate([rows.bits.of_piece(one) for one in rows.base.pieces])
+        else:
+            are_chosen = self._numbers(numbers_of_rows(rows, filters, window, of_base), total)
         starts, total = _starts(side.pieces)
         chosen = np.zeros(total, dtype=bool)
         for piece in rows.base.pieces:
@@ -154,15 +163,30 @@ class ChosenRows:
         return rows.of_side(side, bits)
 
     def _bits(self, rows: DeploymentRows, side: Side, filters: Sequence[Filter], found: FoundPartners) -> RowBits:
-        key = (tuple(filters), _paths(rows.base.pieces), _paths(side.pieces), rows.bits and id(rows.bits))
+        key = (tuple(filters), _paths(rows.base.pieces), _paths(side.pieces))
+        bits = self._remembered(key, lambda: self._chosen(rows, side, filters, found))
+        return bits if rows.bits is None else bits.both(rows.bits)
+
+    def _bits_of_base(self, rows: DeploymentRows, filters: Sequence[Filter]) -> RowBits:
+        """The rows of the first side that filters of their own columns choose."""
+
+        def make() -> RowBits:
+            starts, total = _starts(rows.base.pieces)
+            chosen = self._numbers(numbers_of_side(rows, rows.base, filters, starts), total)
+            return RowBits.of(
+                {one.path: chosen[starts[one.path] : starts[one.path] + one.rows] for one in rows.base.pieces}
+            )
+
+        return self._remembered((tuple(filters), _paths(rows.base.pieces)), make)
+
+    def _remembered(self, key: object, make: Callable[[], RowBits]) -> RowBits:
         with self._lock:
-            kept = self._kept.pop(key, None) if rows.bits is None else None
+            kept = self._kept.pop(key, None)
             if kept is None:
-                kept = self._chosen(rows, side, filters, found)
-            if rows.bits is None:
-                self._kept[key] = kept
-                while len(self._kept) > _MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
+                kept = make()
+            self._kept[key] = kept
+            while len(self._kept) > _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
             return kept
 
     def _chosen(self, rows: DeploymentRows, side: Side, filters: Sequence[Filter], found: FoundPartners) -> RowBits:
@@ -178,14 +202,14 @@ class ChosenRows:
             if near:
                 known = partners.rows >= 0
                 mask = np.where(known, np.concatenate(near)[partners.rows], mask)
-            chosen[piece.path] = mask if rows.bits is None else mask & rows.bits.of_piece(piece)
+            chosen[piece.path] = mask
         return RowBits.of(chosen)
 
     def _numbers(self, text: Sql, total: int) -> Any:
         """An array of booleans, true at the numbers that a query has."""
         found = np.zeros(total, dtype=bool)
         for chunk in self._tables.database.table(text.text, text.parameters).column(0).chunks:
-            found[chunk.to_numpy()] = True
+            found[numbers_of(chunk)] = True
         return found
 
 
@@ -214,6 +238,11 @@ def _of_pieces(rows: DeploymentRows, pieces: tuple[Piece, ...]) -> DeploymentRow
     base = replace(rows.base, pieces=pieces)
     left = rows.rows - sum(one.rows for one in pieces)
     return replace(rows, sides=(base, *rows.sides[1:]), pending=rows.pending + left * _ID_BYTES)
+
+
+def _is_inside(piece: Piece, window: Window) -> bool:
+    first, last = window.bounds
+    return first <= piece.first and piece.last < last
 
 
 def _starts(pieces: Sequence[Piece]) -> tuple[dict[str, int], int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 
-from ..interruption import InterruptedRequest, Interruption, are_answered, of_request
+from ..interruption import InterruptedRequest, Interruption, leave_to_questions, of_request
 from .compared_windows import compared_windows
 from .day_reading import DayReading
 from .last_day import collection_day, day_rows
@@ -42,7 +42,7 @@ _NEXT_SECONDS: Final = 3.0
 """After that it asks again whether a deployment is due."""
 _LONGEST_PAUSE: Final = 5.0
 """A pause is as long as what was done before it, and as the questions that are answered then; each at most so long."""
-_QUESTION_SECONDS: Final = 0.05
+
 _LEAST_SECONDS: Final = 10.0
 """Between two looks at a deployment that gets rows; or so many times as long as the last one took:"""
 _LEAST_SHARE: Final = 20
@@ -139,6 +139,7 @@ class DayWatch:
                 is_more = False
                 if time.monotonic() - self._asked < _WANTED_SECONDS:
                     try:
+                        self._rest(0.0)
                         is_more = self._look_at_one()
                     except InterruptedRequest:
                         return
@@ -203,7 +204,5 @@ class DayWatch:
             InterruptedRequest: Studio ends.
         """
         self._wake.wait(min(took, _LONGEST_PAUSE))
-        end = time.monotonic() + _LONGEST_PAUSE
-        while are_answered() and time.monotonic() < end and not self._ending.ended:
-            self._wake.wait(_QUESTION_SECONDS)
+        leave_to_questions(self._wake.wait, _LONGEST_PAUSE)
         self._ending.check()

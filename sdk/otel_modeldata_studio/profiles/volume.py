@@ -1,4 +1,4 @@
-"""How many rows there are in each step of time: of whole row groups by what their manifests say, else by a query."""
+"""How many rows there are in each step of time: of whole row groups by what is known of them, else by a query."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
     """
     counts = [0] * count
     base: Sequence[Piece | Slice]
-    if filters or rows.bits is not None:
+    if filters:
         rows = driven(rows, filters) or rows
         base = rows.base.pieces
     else:
-        inside, base = _split(rows.base.pieces, window, start, step)
+        inside, base = _split(rows, window, start, step)
         for at, found in inside:
             if 0 <= at < count:
                 counts[at] += found
@@ -82,15 +82,18 @@ def driven(rows: DeploymentRows, filters: Sequence[Filter]) -> DeploymentRows | 
     return rows.of_side(side)
 
 
-def _split(pieces: Sequence[Piece], window: Window, start: int, step: int) -> tuple[list[tuple[int, int]], list[Slice]]:
-    """The row groups that are in one step, as its number and their rows; and the others."""
+def _split(rows: DeploymentRows, window: Window, start: int, step: int) -> tuple[list[tuple[int, int]], list[Slice]]:
+    """The row groups that are in one step, as its number and their chosen rows; and the others that have some."""
     first, last = window.bounds
     inside, others = [], []
-    for piece in pieces:
-        for group in piece.groups:
+    for piece in rows.base.pieces:
+        counts = [one.rows for one in piece.groups] if rows.bits is None else rows.bits.counts(piece)
+        for group, count in zip(piece.groups, counts, strict=True):
             at = (group.first - start) // step
+            if not count:
+                continue
             if first <= group.first and group.last < last and at == (group.last - start) // step:
-                inside.append((at, group.rows))
+                inside.append((at, count))
             elif window.overlaps(group.first, group.last + 1):
                 others.append(
                     Slice(piece=piece, start=group.start, rows=group.rows, first=group.first, last=group.last)

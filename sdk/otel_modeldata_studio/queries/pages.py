@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from otel_modeldata_reader.window import Window
+
 from .cells import cell_text
 from .joined_rows import joined_rows
-from .scans import PLACE
+from .scans import AT, PLACE, scan
 from .sql import Sql, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from otel_modeldata_reader.window import Window
-
-    from ..tables.deployment_rows import DeploymentRows
+    from ..tables.deployment_rows import DeploymentRows, Side
     from ..tables.piece import Piece, Slice
     from .filters import Filter
     from .joined_rows import OwnColumn
 
-__all__ = ["KEY_FIELDS", "RowKey", "cells_of_rows", "keys_of_page"]
+__all__ = ["KEY_FIELDS", "RowKey", "cells_of_numbers", "cells_of_rows", "keys_of_page"]
 
 KEY_FIELDS: Final = ("row_id", "time", "event_id", PLACE)
 _KEY: Final = f"epoch_ns(_time), coalesce(_row_id, ''), coalesce(_event_id, ''), _{PLACE}"
@@ -103,3 +103,23 @@ def cells_of_rows(
     chosen = joined_rows(rows, columns, [], window, base=base, envelope=KEY_FIELDS, only=only)
     cells = [cell_text(chosen.aliases[one.name], one.kind) for one in columns]
     return f"SELECT {', '.join([_KEY, *cells])} FROM (" + chosen.sql + ")"
+
+
+def cells_of_numbers(
+    side: Side, columns: Sequence[OwnColumn], parts: Sequence[Slice], starts: Mapping[str, int]
+) -> Sql:
+    """The number, the time in nanoseconds and the cells of rows of one side, which are known by their numbers.
+
+    Args:
+        side: has the rows.
+        columns: of the cells, of this side; each has two values, see `cells.py`.
+        parts: the rows.
+        starts: the number of the first row of each file, by its path.
+
+    Raises:
+        ReaderError: a column has a name that DuckDB does not take.
+    """
+    aliases = {one.own: f"k{at}" for at, one in enumerate(columns)}
+    scanned = scan(parts, side.columns, aliases, Window(), envelope=("time", AT), starts=starts)
+    cells = [cell_text(aliases[one.own], one.kind) for one in columns]
+    return f"SELECT {', '.join(['_at', 'epoch_ns(_time)', *cells])} FROM (" + scanned + ")"

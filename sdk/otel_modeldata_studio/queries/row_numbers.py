@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from ..tables.deployment_rows import DeploymentRows, Side
     from ..tables.piece import Piece, Slice
-    from ..tables.row_bits import RowBits
     from .filters import Filter
     from .sql import Sql
 
-__all__ = ["numbers_of_rows", "numbers_of_side", "times_of_bits", "times_of_rows"]
+__all__ = ["numbers_of_rows", "numbers_of_side", "times_of_rows"]
 
 
 def numbers_of_side(rows: DeploymentRows, side: Side, filters: Sequence[Filter], starts: Mapping[str, int]) -> Sql:
@@ -79,9 +78,3 @@ def times_of_rows(
     """
     chosen = joined_rows(rows, [], filters, window, base=base, envelope=("row_id", "time", AT), starts=starts)
     return "SELECT _at, epoch_ns(_time) AS _ns FROM (" + chosen.sql + ")"
-
-
-def times_of_bits(side: Side, parts: Sequence[Piece | Slice], bits: RowBits) -> Sql:
-    """The times of chosen rows of a side, in nanoseconds since the epoch."""
-    scanned = scan(parts, side.columns, {}, Window(), envelope=("time",), bits=bits)
-    return "SELECT epoch_ns(_time) FROM (" + scanned + ")"

@@ -90,7 +90,9 @@ def _select(  # noqa: PLR0913, PLR0917 (of `scan`)
         options += ", filename = true"
     if PLACE in envelope or AT in envelope or bits is not None or isinstance(some[0], Slice):
         options += ", file_row_number = true"
-    if isinstance(some[0], Slice):
+    if isinstance(some[0], Slice) and some[0].numbers:
+        conditions.append(f"file_row_number IN ({', '.join(map(str, some[0].numbers))})")
+    elif isinstance(some[0], Slice):
         conditions.append(f"file_row_number BETWEEN {some[0].start} AND {some[0].start + some[0].rows - 1}")
     parameters: tuple[bytes, ...] = ()
     if bits is not None:

@@ -117,7 +117,8 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     bins = ColumnBins.of(sampled, known)
     rows = ColumnRows(studio, found, own, left, window)
     spread = spread_of(rows, sampled, known, sample.share, steps, bins)
-    beside = [_other(studio, name, own, filters, (since, until), known, steps, bins) for name in others]
+    looked = [_other(studio, name, own, filters, (since, until), known, steps, bins) for name in others]
+    beside = [one for one, _ in looked]
     spreads = [spread, *(one for one in beside if isinstance(one, Spread))]
     facet, *facets = with_same_bins(spreads, bins, known)
     of_others = iter(facets)
@@ -133,7 +134,7 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         shares=spread.shares,
         deployments=[_shown(name, one, of_others) for name, one in zip(others, beside, strict=True)],
         baseline=(baseline or studio.baseline) if known is not None else None,
-        pending=found.pending + profiles.pending,
+        pending=found.pending + profiles.pending + sum(pending for _, pending in looked),
     )
 
 
@@ -152,8 +153,8 @@ def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared wit
     baseline: ColumnProfile | None,
     steps: Steps,
     bins: ColumnBins | None,
-) -> Spread | str:
-    """The spread of the column in another deployment, or why it has none."""
+) -> tuple[Spread | str, int]:
+    """The spread of the column in another deployment, or why it has none; and how many bytes are not read yet."""
     names = (own.name, *(one.column for one in filters))
     found, bounds = explored(studio, name, *window, names)
     try:
@@ -161,9 +162,10 @@ def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared wit
         found = _alone(found, of_other, filters)
         sample = sample_of(studio.tables.database, found, [of_other], filters, bounds)
     except UnknownNameError as error:
-        return str(error)
+        return str(error), found.pending
     sampled = profile(sample.table, [own.name])[own.name]
-    return spread_of(ColumnRows(studio, found, of_other, filters, bounds), sampled, baseline, sample.share, steps, bins)
+    rows = ColumnRows(studio, found, of_other, filters, bounds)
+    return spread_of(rows, sampled, baseline, sample.share, steps, bins), found.pending
 
 
 def _shown(name: str, spread: Spread | str, facets: Iterator[Facet]) -> OtherDeployment:

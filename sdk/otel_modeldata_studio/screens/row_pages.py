@@ -11,14 +11,13 @@ import msgspec
 from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.window import Window
 
-from ..profiles.page_parts import parts_of_page
-from ..queries.cells import cell_of
+from ..profiles.page_cells import cells_of_page
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from ..queries.matches import LARGEST, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
-from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..queries.pages import RowKey, keys_of_page
 from ..queries.row_numbers import times_of_rows
 from ..queries.sql import Sql
 from ..tables.deployment_rows import LABELS, OUTPUTS, with_outcomes_of
@@ -43,6 +42,8 @@ __all__ = ["RowEntry", "RowsAnswer", "rows"]
 _MOST_ROWS: Final = 500
 _MOST_COLUMNS: Final = 200
 """Of a page; a collection may have more."""
+_FEW: Final = 2
+"""So many times the rows of a page are all read; of more only the first ones, by their times."""
 _FEW_OUTPUTS: Final = 4
 
 
@@ -123,7 +124,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     has_previous = has_more if is_backward else after is not None
     return RowsAnswer(
         columns=[one.name for one in wanted],
-        rows=_entries(studio, deployment, found, keys, wanted),
+        rows=_entries(studio, deployment, found, keys, wanted, window),
         next=_token(keys[-1]) if keys and has_next else None,
         previous=_token(keys[0]) if keys and has_previous else None,
         columns_total=len(every),
@@ -162,21 +163,35 @@ class _Page:
             order = [
                 one for one in order if (one.first <= start.time if self.is_descending else one.last >= start.time)
             ]
+        chosen = None if self.found.bits is None else [self.found.bits.count(one) for one in order]
         keys: list[RowKey] = []
         at, many = 0, 1
         while at < len(order):
+            if chosen is not None:
+                many = max(many, _reaching(chosen[at:], self.count - len(keys)))
             some = order[at : at + many]
-            keys = self._with(keys, database, self._first_of(database, some), self.filters)
+            count = None if chosen is None else sum(chosen[at : at + many])
+            keys = self._with(keys, database, self._first_of(database, some, count), self.filters)
             at, many = at + many, many * 2
             if at < len(order) and self._is_whole(keys, order[at].last if self.is_descending else order[at].first):
                 break
         return keys
 
-    def _first_of(self, database: Database, some: Sequence[Piece | Slice]) -> Sequence[Piece | Slice]:
-        """Of pieces with few chosen rows the parts that have those of the page, by their times."""
+    def _first_of(
+        self, database: Database, some: Sequence[Piece | Slice], count: int | None
+    ) -> Sequence[Piece | Slice]:
+        """Of pieces with few chosen rows the parts that have those of the page, by their numbers or times.
+
+        Args:
+            database: has the rows.
+            some: pieces.
+            count: how many of their rows are chosen; None is all.
+        """
         roles = {own_column(self.found, one.column).role for one in self.filters}
-        if self.found.bits is None or not roles <= {"", self.found.base.role}:
+        if self.found.bits is None or count is None or not roles <= {"", self.found.base.role}:
             return some
+        if count <= _FEW * self.count:
+            return self.found.bits.exact(some)
         pieces = {one.path: one for one in (each.piece if isinstance(each, Slice) else each for each in some)}
         starts, count = {}, 0
         for piece in pieces.values():
@@ -268,26 +283,23 @@ class _Page:
         return keys[-1].time > edge if self.is_descending else keys[-1].time < edge
 
 
-def _entries(
-    studio: Studio, deployment: str, found: DeploymentRows, keys: Sequence[RowKey], wanted: Sequence[OwnColumn]
+def _entries(  # noqa: PLR0913, PLR0917 (what an answer is of)
+    studio: Studio,
+    deployment: str,
+    found: DeploymentRows,
+    keys: Sequence[RowKey],
+    wanted: Sequence[OwnColumn],
+    window: Window,
 ) -> list[RowEntry]:
     """The rows of keys with their columns."""
     if not keys:
         return []
-    first, last = min(key.time for key in keys), max(key.time for key in keys)
-    window = Window(since=first, until=last + 1)
-    found = with_outcomes_of(studio.tables, deployment, found, window)
+    near = Window(since=min(key.time for key in keys), until=max(key.time for key in keys) + 1)
+    found = with_outcomes_of(studio.tables, deployment, found, near)
     label, outcomes = _label_column(found), [] if found.outcomes is None else [LATENCY, STATUS]
     others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
     every = list({one.name: one for one in (*wanted, *others)}.values())
-    ids = tuple(dict.fromkeys(key.row_id for key in keys))
-    found, base = parts_of_page(studio.tables, found, ids, [key.time for key in keys])
-    text = cells_of_rows(found, every, ids, window, base)
-    by_key: dict[RowKey, list[Any]] = {}
-    for time, row_id, event_id, place, *values in studio.tables.database.rows(text.text, text.parameters):
-        pairs = zip(values[::2], values[1::2], every, strict=True)
-        by_key[RowKey(time, row_id, event_id, place)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
-    places = {one.name: at for at, one in enumerate(every)}
+    by_key = cells_of_page(studio.tables, deployment, found, keys, every, window)
     entries = []
     for key in keys:
         if key not in by_key:  # an erasure took it meanwhile
@@ -297,13 +309,23 @@ def _entries(
             RowEntry(
                 id=key.row_id,
                 time=iso(key.time),
-                values=[cells[places[one.name]] for one in wanted],
-                latency_ms=cells[places[LATENCY]] if outcomes else None,
-                status=cells[places[STATUS]] if outcomes else None,
-                label=None if label is None else cells[places[label.name]],
+                values=[cells[one.name] for one in wanted],
+                latency_ms=cells[LATENCY] if outcomes else None,
+                status=cells[STATUS] if outcomes else None,
+                label=None if label is None else cells[label.name],
             )
         )
     return entries
+
+
+def _reaching(counts: Sequence[int], rows: int) -> int:
+    """How many parts of files have so many rows together, or all parts."""
+    total = 0
+    for at, one in enumerate(counts):
+        total += one
+        if total >= rows:
+            return at + 1
+    return len(counts)
 
 
 def _label_column(found: DeploymentRows) -> OwnColumn | None:

@@ -81,6 +81,12 @@ class CollectionRows:
             pending += waiting
         return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)
 
+    def unread(self, found: CollectionBlobs, window: Window) -> int:
+        """About how long it takes to read what is pending of a window, as bytes of lines."""
+        blobs = {date: tuple(some) for date, some in groupby(found.blobs, key=lambda one: date_of(one.name))}
+        folders = ((self._folder(date), date) for date in found.dates(window))
+        return sum(one.rows.effort(blobs.get(date, ()), found.compacted.get(date, {})) for one, date in folders)
+
     def known(self) -> list[Piece]:
         """The pieces of all folders, as far as they were read."""
         with self._lock:

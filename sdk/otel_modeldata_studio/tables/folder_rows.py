@@ -39,6 +39,8 @@ _PIECE_BYTES: Final = 64 << 20
 _SMALL_ROWS: Final = 20_000
 _MOST_SMALL: Final = 8
 """So many small files of a folder that grows become one."""
+_FILE_SHARE: Final = 16
+"""So many bytes of a Parquet file are compared while one byte of lines is decoded."""
 _OPEN: Final = Window()
 
 
@@ -91,6 +93,15 @@ class FolderRows:
             self.discard()  # somebody has removed old temporary files
         if self._seen != _state(compacted) or self._is_other(blobs):
             return 1 + sum(blob.size for blob in blobs)
+        return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
+
+    def effort(self, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> int:
+        """About how long it takes to read what is pending, as bytes of lines: Parquet files have digests to compare.
+
+        Unlike the other methods any thread may call it at any time.
+        """
+        if self._seen != _state(compacted):
+            return sum(blob.size for blob in blobs) + sum(compacted.values()) // _FILE_SHARE
         return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
 
     def read(

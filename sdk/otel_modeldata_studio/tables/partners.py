@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .database import Database
-    from .piece import Piece
-    from .row_bits import RowBits
+    from .piece import Piece, RowNumber
 
 __all__ = ["FoundPartners", "Partners", "PartnersOfPiece"]
 
@@ -41,6 +40,17 @@ class PartnersOfPiece:
 
     near: tuple[Piece, ...]
     rows: Any
+
+    def of_row(self, number: int) -> RowNumber | None:
+        """The partner of a row: its file, and its number in it; None without one."""
+        at = int(self.rows[number])
+        if at < 0:
+            return None
+        for piece in self.near:
+            if at < piece.rows:
+                return piece, at
+            at -= piece.rows
+        raise AssertionError(f"expected a row of {len(self.near)} files, got one behind them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +145,16 @@ class Partners:
         keys = self._keys.get(root)
         return [] if keys is None else keys.places(row_id)
 
-    def rows_of_ids(self, root: str, pieces: Sequence[Piece], row_ids: Sequence[str]) -> RowBits | None:
-        """The rows of files that may have one of some row ids; None where some files were not looked at.
+    def numbers_of_ids(
+        self, root: str, pieces: Sequence[Piece], row_ids: Sequence[str]
+    ) -> dict[str, list[RowNumber]] | None:
+        """Where rows of files with some row ids may be, by the ids; None where some files were not looked at.
 
         Raises:
             ReaderError: the question is not wanted any more.
         """
         keys = self._keys.get(root)
-        return None if keys is None else keys.bits(row_ids, pieces)
+        return None if keys is None else keys.numbers(row_ids, pieces)
 
     def _keys_of(self, root: str) -> RowKeys:
         if root not in self._keys:

@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["LAST_TIME", "Group", "Kind", "Piece", "Slice", "StoredColumn", "kind_of"]
+__all__ = [
+    "LAST_TIME",
+    "Group",
+    "Kind",
+    "Piece",
+    "RowNumber",
+    "Slice",
+    "StoredColumn",
+    "exact_slice",
+    "exact_slices",
+    "kind_of",
+]
 
 Kind: TypeAlias = Literal["number", "integer", "category", "text", "boolean", "time", "nested", "binary"]
 """What can be done with a column. `category` and `text` are both texts; a category has few values."""
@@ -95,6 +106,7 @@ class Slice:
         first: no row has an earlier time.
         last: no row has a later one.
         is_cut: whether there are others with such times, which are not meant.
+        numbers: of the only rows of the file that are meant; empty is all from `start` on.
     """
 
     piece: Piece
@@ -103,6 +115,35 @@ class Slice:
     first: int
     last: int
     is_cut: bool = False
+    numbers: tuple[int, ...] = ()
+
+
+RowNumber: TypeAlias = tuple[Piece, int]
+"""A row: its file, and its number in it."""
+
+
+def exact_slices(rows: Iterable[RowNumber]) -> list[Slice]:
+    """Some rows by their numbers, one slice for each file."""
+    found: dict[str, tuple[Piece, set[int]]] = {}
+    for piece, number in rows:
+        found.setdefault(piece.path, (piece, set()))[1].add(number)
+    return [exact_slice(piece, sorted(numbers)) for piece, numbers in found.values()]
+
+
+def exact_slice(piece: Piece, numbers: Sequence[int]) -> Slice:
+    """Some rows of a file by their numbers, in ascending order.
+
+    DuckDB unpacks of a row group what is around such rows, however far they are from each other.
+    """
+    groups = [one for one in piece.groups if any(one.start <= number < one.start + one.rows for number in numbers)]
+    return Slice(
+        piece=piece,
+        start=numbers[0],
+        rows=numbers[-1] - numbers[0] + 1,
+        first=min(one.first for one in groups),
+        last=max(one.last for one in groups),
+        numbers=tuple(numbers),
+    )
 
 
 def kind_of(kind: Any) -> Kind:  # noqa: PLR0911 (a table of kinds)

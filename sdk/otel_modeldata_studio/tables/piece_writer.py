@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from otel_modeldata_reader.rows.envelope_columns import ENVELOPE
 from otel_modeldata_reader.sql.column_types import stored, stored_type
+from otel_modeldata_reader.types.plain_arrays import numbers_array, numbers_of
 
 from .piece import LAST_TIME, Group, Piece, StoredColumn, kind_of
 
@@ -39,10 +40,9 @@ def write_piece(cache: CacheFolder, date: str, rows: pa.Table, start: int) -> Pi
     Raises:
         CacheFullError: there is no space for it.
     """
-    moments = rows["time"].cast(pa.int64()).fill_null(start)
-    times = pa.chunked_array([np.clip(moments.to_numpy(), -LAST_TIME, LAST_TIME)])
+    times = _times(rows["time"], start)
     arrays: dict[str, Any] = {name: rows[name] for name in KEPT}
-    arrays["time"] = times.cast(ENVELOPE.field("time").type)
+    arrays["time"] = numbers_array(times).cast(ENVELOPE.field("time").type)
     columns: dict[str, StoredColumn] = {}
     for field in rows.schema:
         if field.name in ENVELOPE.names or pa.types.is_null(field.type):
@@ -53,7 +53,15 @@ def write_piece(cache: CacheFolder, date: str, rows: pa.Table, start: int) -> Pi
     path = cache.new()
     with cache.writing(path) as partial:
         pq.write_table(pa.table(arrays), partial, compression="zstd", compression_level=1, row_group_size=_GROUP_ROWS)
-    return Piece(path=str(path), date=date, groups=tuple(_groups(times.to_numpy())), columns=columns)
+    return Piece(path=str(path), date=date, groups=tuple(_groups(times)), columns=columns)
+
+
+def _times(moments: Any, start: int) -> Any:
+    """Nanoseconds since the epoch, also of rows without a time."""
+    numbers = moments.cast(pa.int64())
+    if numbers.null_count:
+        numbers = numbers.fill_null(start)
+    return np.clip(numbers_of(numbers), -LAST_TIME, LAST_TIME)
 
 
 def _groups(times: Any) -> list[Group]:

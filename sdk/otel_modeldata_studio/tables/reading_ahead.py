@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 
+from ..interruption import leave_to_questions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 _MOST_WANTED: Final = 64
 _PAUSE_SECONDS: Final = 0.02
-"""Between two folders, so that questions come first."""
+"""Between two folders."""
+_LONGEST_PAUSE: Final = 0.5
+"""So long it waits before a folder for questions that are being answered; they need the processors, and folders."""
 _CLOSE_SECONDS: Final = 5.0
 
 
@@ -66,6 +70,10 @@ class ReadingAhead:
                 self._changed.wait_for(lambda: self._is_closed or self._wanted)
                 if self._is_closed:
                     return
+            self._rest()
+            with self._changed:
+                if self._is_closed:
+                    return
                 root, window = next(reversed(self._wanted))
             try:
                 firsts = iter([True])
@@ -80,4 +88,12 @@ class ReadingAhead:
             with self._changed:
                 if not pending:
                     self._wanted.pop((root, window), None)
-                self._changed.wait_for(lambda: self._is_closed, timeout=_PAUSE_SECONDS)
+
+    def _rest(self) -> None:
+        """Leave the processors to questions for a while."""
+        if not self._closes_within(_PAUSE_SECONDS):
+            leave_to_questions(self._closes_within, _LONGEST_PAUSE)
+
+    def _closes_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_closed, timeout=seconds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .piece import Slice
+from .piece import Slice, exact_slice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,16 @@ class RowBits:
     def of(cls, chosen: Mapping[str, Any]) -> RowBits:
         """The bits of arrays of booleans."""
         return cls({path: np.packbits(one).tobytes() for path, one in chosen.items()})
+
+    def both(self, others: RowBits) -> RowBits:
+        """The rows that both have chosen, of files that both know."""
+        return RowBits(
+            {
+                path: (np.frombuffer(one, np.uint8) & np.frombuffer(others.packed[path], np.uint8)).tobytes()
+                for path, one in self.packed.items()
+                if path in others.packed
+            }
+        )
 
     def of_piece(self, piece: Piece) -> Any:
         """An array of booleans, one for each row."""
@@ -58,6 +68,27 @@ class RowBits:
             count += 8 * len(parts[-1])
         return b"".join(parts), starts
 
+    def counts(self, piece: Piece) -> list[int]:
+        """How many rows of each row group are chosen."""
+        found = self.of_piece(piece)
+        return [int(np.count_nonzero(found[one.start : one.start + one.rows])) for one in piece.groups]
+
+    def count(self, one: Piece | Slice) -> int:
+        """How many rows of a file, or of some of its rows, are chosen."""
+        piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
+        return int(np.count_nonzero(self.of_piece(piece)[start : start + one.rows]))
+
+    def exact(self, some: Sequence[Piece | Slice]) -> list[Slice]:
+        """The chosen rows of some files or row groups by their numbers; for a query of few rows."""
+        found = []
+        for one in some:
+            piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
+            if piece.path in self.packed:
+                numbers = np.flatnonzero(self.of_piece(piece)[start : start + one.rows]) + start
+                if len(numbers):
+                    found.append(exact_slice(piece, numbers.tolist()))
+        return found
+
     def chosen_groups(self, piece: Piece) -> list[Slice]:
         """The row groups of a file that have a chosen row."""
         found = self.of_piece(piece)
@@ -66,18 +97,3 @@ class RowBits:
             for one in piece.groups
             if found[one.start : one.start + one.rows].any()
         ]
-
-    def parts(self, some: Sequence[Piece | Slice]) -> list[Slice]:
-        """The parts of files from the first to the last chosen row of each row group."""
-        found = []
-        for one in some:
-            piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
-            if piece.path not in self.packed:
-                continue
-            chosen = self.of_piece(piece)
-            for group in piece.groups:
-                numbers = np.flatnonzero(chosen[group.start : group.start + group.rows]) + group.start
-                if len(numbers) and start <= group.start < start + one.rows:
-                    first, rows = int(numbers[0]), int(numbers[-1] - numbers[0]) + 1
-                    found.append(Slice(piece=piece, start=first, rows=rows, first=group.first, last=group.last))
-        return found

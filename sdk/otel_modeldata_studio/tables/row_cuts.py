@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from otel_modeldata_reader.types.plain_arrays import numbers_of
+
 from .piece import Slice
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def first_rows(found: pa.Table, start: int | None, count: int, *, is_descending:
         count: rows of the page.
         is_descending: whether the latest row is first.
     """
-    numbers, times = (found.column(at).to_numpy() for at in range(2))
+    numbers, times = (numbers_of(found.column(at)) for at in range(2))
     if start is not None:
         is_there = times <= start if is_descending else times >= start
         numbers, times = numbers[is_there], times[is_there]

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .row_bits import RowBits
+from otel_modeldata_reader.types.plain_arrays import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .database import Database
-    from .piece import Piece
+    from .piece import Piece, RowNumber
 
 __all__ = ["Keys", "RowKeys"]
 
@@ -69,7 +69,7 @@ class RowKeys:
             OSError: they cannot be written.
         """
         table = self._database.table(_QUERY, [piece.path])
-        hashes, rows = table["key"].to_numpy(), table["row"].to_numpy().astype(np.int32)
+        hashes, rows = numbers_of(table["key"]), numbers_of(table["row"]).astype(np.int32)
         order = np.argsort(hashes)
         path = self._folder / f"{next(self._numbers):08d}.keys"
         with path.open("wb") as file:
@@ -104,22 +104,26 @@ class RowKeys:
                 found.append((path, int(keys.rows[at])))
         return found
 
-    def bits(self, row_ids: Sequence[str], pieces: Sequence[Piece]) -> RowBits | None:
-        """The rows of files that may have one of some ids; None where the hashes of a file are not known."""
-        found = self._database.rows("SELECT hash(unnest(?))", [list(row_ids)])
-        wanted = np.array([one for (one,) in found], np.uint64)
-        chosen: dict[str, Any] = {}
+    def numbers(self, row_ids: Sequence[str], pieces: Sequence[Piece]) -> dict[str, list[RowNumber]] | None:
+        """Where rows with some ids may be; None where the hashes of a file are not known.
+
+        Returns:
+            By the row id: files, and the number of a row in each.
+        """
+        asked = "SELECT i, hash(i) FROM (SELECT unnest(?) AS i) ORDER BY 2"
+        found = self._database.rows(asked, [list(row_ids)])
+        wanted = np.array([key for _, key in found], np.uint64)
+        rows: dict[str, list[RowNumber]] = {}
         try:
             for piece in pieces:
                 keys = self.of(piece)
-                spans = (np.searchsorted(keys.hashes, wanted, side) for side in ("left", "right"))
-                numbers = [keys.rows[first:last] for first, last in zip(*spans, strict=True) if first < last]
-                if numbers:
-                    chosen[piece.path] = np.zeros(piece.rows, dtype=bool)
-                    chosen[piece.path][np.concatenate(numbers)] = True
+                first, last = (np.searchsorted(keys.hashes, wanted, side) for side in ("left", "right"))
+                for at in np.flatnonzero(first < last).tolist():
+                    numbers = keys.rows[first[at] : last[at]].tolist()
+                    rows.setdefault(found[at][0], []).extend((piece, number) for number in numbers)
         except (KeyError, OSError):  # not made yet, or another thread has just removed it
             return None
-        return RowBits.of(chosen)
+        return rows
 
     def keep(self, paths: Iterable[str]) -> None:
         """Remove the hashes of all other files: their rows are in others by now, or are gone."""

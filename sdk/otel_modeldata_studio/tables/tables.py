@@ -13,6 +13,7 @@ from otel_modeldata_reader.nearest import nearest
 
 from .collection_rows import CollectionRows, ReadPieces, bounds_of
 from .database import Database
+from .deadline import Deadline
 from .deployment_rows import LABELS, deployment_rows
 from .folder_rows import FolderRows
 from .part_pieces import PartPieces
@@ -38,7 +39,9 @@ logger = logging.getLogger(__name__)
 _MOST_COLUMNS: Final = 5_000
 """Of a collection that are remembered."""
 _READ_SECONDS: Final = 0.6
-"""How long a question waits for lines that were not read before."""
+"""How long a question waits for lines that were not read before; a thread reads the others."""
+_PART_SECONDS: Final = 0.3
+"""How long it waits for a part of very many."""
 
 
 class Tables:
@@ -97,23 +100,22 @@ class Tables:
         """The time of the folders of a collection: the first nanosecond, and the one after the last."""
         return bounds_of(self.listing()[root])
 
-    def pieces(self, root: str, window: Window, *, end: float | None = None) -> ReadPieces:
+    def pieces(self, root: str, window: Window, *, end: Deadline | float | None = None) -> ReadPieces:
         """The pieces of a window of a collection; a thread goes on with what is pending.
 
         Args:
             root: the collection.
             window: of event time.
-            end: until when lines are read that were not read before, by the monotonic clock; None is a second from now
+            end: until when lines are read that were not read before, by the monotonic clock; None is a moment from now
                 on. At least one folder is read.
 
         Raises:
             ReaderError: the store cannot be read.
         """
-        last = self.deadline() if end is None else end
-        firsts = iter([True])
-        found = self._rows(root).pieces(
-            self.listing()[root], window, lambda: next(firsts, False) or time.monotonic() < last
-        )
+        deadline = self.deadline() if end is None else Deadline.at(end) if isinstance(end, float) else end
+        firsts, rows, listed = iter([True]), self._rows(root), self.listing()[root]
+        is_time = deadline.asking(lambda: rows.unread(listed, window))
+        found = rows.pieces(listed, window, lambda: next(firsts, False) or is_time())
         if found.pending:
             self._ahead.want(root, window)
         return found
@@ -160,9 +162,10 @@ class Tables:
             logger.warning("Studio joins rows by their ids, which is slow, in the temporary folder: %s", error.strerror)
             return FoundPartners(of={}, are_certain=False)
 
-    def deadline(self) -> float:
+    def deadline(self) -> Deadline:
         """Until when a question that begins now waits for lines that were not read before."""
-        return time.monotonic() + _READ_SECONDS
+        now = time.monotonic()
+        return Deadline(last=now + _READ_SECONDS, soon=now + min(_PART_SECONDS, _READ_SECONDS))
 
     def read(self, root: str, window: Window, may_go_on: Callable[[], bool]) -> int:
         """Read what is pending of a window; returns about how many bytes are still pending.

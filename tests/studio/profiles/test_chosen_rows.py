@@ -18,13 +18,14 @@ from shop_store import served_as
 from otel_modeldata import Collector
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader.window import Window
-from otel_modeldata_studio.profiles import page_parts
+from otel_modeldata_studio.profiles import page_cells
 from otel_modeldata_studio.profiles.chosen_rows import ChosenRows
 from otel_modeldata_studio.queries.filters import parse_filters
 from otel_modeldata_studio.queries.lookups import moment_of_place
-from otel_modeldata_studio.screens import explore
+from otel_modeldata_studio.screens import explore, row_pages
 from otel_modeldata_studio.screens.explored import explored
 from otel_modeldata_studio.screens.request import request
+from otel_modeldata_studio.tables.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,16 +125,17 @@ def answers(studio: Studio, filters: str, window: tuple[str | None, str | None])
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(filters=FILTERS, window=WINDOWS)
+@given(filters=FILTERS, window=WINDOWS, few=st.sampled_from([0, 2]))
 def test_answers_are_those_of_a_join(
-    studio: Studio, filters: list[dict[str, Any]], window: tuple[str | None, str | None]
+    studio: Studio, filters: list[dict[str, Any]], window: tuple[str | None, str | None], few: int
 ) -> None:
     asked = json.dumps(filters)
     expected = answers(studio, asked, window)
     studio._parts["chosen"] = by_partners(studio)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(page_parts, "_FEW", 0)  # the cells of a page are found by the row ids, too
+            patch.setattr(page_cells, "_FEW", 0)  # the cells of a page are read by the numbers of its rows, too
+            patch.setattr(row_pages, "_FEW", few)  # and its rows by their numbers, or by their times
             assert answers(studio, asked, window) == expected
     finally:
         del studio._parts["chosen"]
@@ -151,7 +153,7 @@ def test_rows_of_another_side_alone_are_those_whose_partners_are_chosen(studio: 
     found, window = explored(studio, ONCE, None, None)
     chosen = by_partners(studio)
     rows, left = chosen.by(ONCE, found, filters, window)
-    assert [one.column for one in left] == ["inputs.x"]
+    assert left == ()
     alone = chosen.alone(ONCE, rows, "outputs", left, window)
     assert alone is not None
     assert alone.bits is not None
@@ -172,11 +174,32 @@ def test_rows_are_joined_where_a_row_id_repeats(studio: Studio) -> None:
     assert by_partners(studio).by(TWICE, found, filters, window) == (found, filters)
 
 
+@pytest.mark.parametrize("deployment", [ONCE, TWICE])
+def test_pages_of_files_with_known_row_ids_are_those_of_a_join(
+    studio: Studio, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = explore.rows(studio, deployment=deployment, limit=300)
+    assert any(entry.label is not None for entry in expected.rows)
+    found, window = explored(studio, deployment, None, None)
+    by_partners(studio).by(deployment, found, parse_filters('[{"column": "outputs.y", "op": "not_null"}]'), window)
+    asked: list[set[str]] = []
+    joined = page_cells.cells_of_rows
+    monkeypatch.setattr(page_cells, "_FEW", 0)
+    monkeypatch.setattr(
+        page_cells,
+        "cells_of_rows",
+        lambda rows, columns, *rest: asked.append({one.name for one in columns}) or joined(rows, columns, *rest),
+    )
+    assert explore.rows(studio, deployment=deployment, limit=300) == expected
+    joined_columns = {"labels.label"} if deployment == ONCE else {*expected.columns, "labels.label"}
+    assert asked == [joined_columns]  # where ids repeat these are all
+
+
 def test_rows_are_counted_while_their_partners_are_looked_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     found, window = explored(studio, ONCE, None, None)
     filters = parse_filters('[{"column": "outputs.y", "op": "not_null"}]')
     chosen = ChosenRows(studio.tables, least=0)
-    monkeypatch.setattr(studio.tables, "deadline", lambda: 0.0)
+    monkeypatch.setattr(studio.tables, "deadline", lambda: Deadline.at(0.0))
     rows, left = chosen.by(ONCE, found, filters, window)
     while rows.pending:
         assert {one.path for one in rows.base.pieces} < {one.path for one in found.base.pieces}

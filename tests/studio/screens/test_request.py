@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from collected_store import collecting
+from opened_studio import whole
 from shop_store import served_as
 
 import otel_modeldata_reader as reader
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def studio(shop_store: Shop) -> Iterator[Studio]:
     with reader.open(shop_store.root) as store:
         opened = Studio(store, baseline=shop_store.baseline, trace_url="https://traces/{trace_id}?x=1")
+        whole(lambda: request(opened, id=shop_store.traced))  # the baseline is read
         yield opened
         opened.close()
 
@@ -254,7 +256,7 @@ def test_a_compacted_request_is_the_same(studio: Studio, shop_store: Shop, tmp_p
         store.compact(since=shop_store.until - timedelta(hours=2), older=0, drop_lines=True)
         assert not (root / f"shop/blue/model_inputs/{shop_store.until - timedelta(hours=1):%Y/%m/%d/%H}").exists()
         opened = Studio(store, baseline=shop_store.baseline)
-        found = request(opened, id=shop_store.traced)
+        found = whole(lambda: request(opened, id=shop_store.traced))
         event = json.loads(found.lines[0].text)["id"]
         for wanted in (f"{shop_store.traced}_0", event, found.trace_id):
             assert request(opened, id=wanted).values == found.values

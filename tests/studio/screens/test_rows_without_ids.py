@@ -10,6 +10,8 @@ from opened_studio import opened_studio
 from read_lines import COLLECTION, line, write
 
 import otel_modeldata_reader as reader
+from otel_modeldata_reader.window import Window
+from otel_modeldata_studio.profiles import page_cells
 from otel_modeldata_studio.screens.row_pages import rows
 
 if TYPE_CHECKING:
@@ -52,6 +54,19 @@ def test_rows_without_ids_at_one_moment_are_on_one_page_each(
         assert sorted(pages(studio, newest=False)) == list(range(60))
         some = json.dumps([{"column": "inputs.v", "op": "between", "low": 7, "high": 31}])
         assert sorted(pages(studio, f=some)) == list(range(7, 31))
+
+
+def test_rows_without_ids_are_on_a_page_whose_other_rows_are_read_by_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, [line([{"v": one}], number=one, **{"correlationid": None} if one % 3 else {}) for one in range(30)])
+    with opened_studio(tmp_path) as studio:
+        (piece,) = studio.tables.pieces(COLLECTION, Window()).pieces
+        studio.tables.partners.of((COLLECTION, COLLECTION), [piece], [piece], lambda: True)
+        known = studio.tables.partners.numbers_of_ids(COLLECTION, [piece], ["request-3_0"])
+        assert known == {"request-3_0": [(piece, 3)]}
+        monkeypatch.setattr(page_cells, "_FEW", 0)
+        assert sorted(pages(studio)) == list(range(30))
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])

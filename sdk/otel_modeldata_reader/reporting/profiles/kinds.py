@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...types.plain_arrays import floats_of
+
 if TYPE_CHECKING:
     from ..figures.column import Kind
     from ..measures.bins import Floats
@@ -58,8 +60,8 @@ def numbers_of(column: Any) -> Floats:
         column = column.cast(pa.int32() if pa.types.is_date32(found) else pa.int64())
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
-    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(values, dtype=np.float64) / scale if scale != 1.0 else np.asarray(values, dtype=np.float64)
+    values: Floats = floats_of(column.cast(pa.float64(), safe=False))
+    return values / scale if scale != 1.0 else values
 
 
 def are_rounded(column: Any, values: Floats) -> bool:
