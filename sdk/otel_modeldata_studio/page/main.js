@@ -16,6 +16,7 @@ const SCREENS = {
   health: () => import("./screens/health.js"),
 };
 const ABOUT_SECONDS = 60;
+const MOST_TITLE = 120;
 
 /** The component of a screen, once its module is there. */
 function useScreen(name) {
@@ -49,7 +50,7 @@ function App() {
   const {component, error} = useScreen(location.screen);
   useEffect(() => applyTheme(location.query.theme), [location.query.theme]);
   useEffect(() => {
-    const place = location.parts.slice(0, 2).join("/");
+    const place = location.parts.join("/").slice(0, MOST_TITLE);
     document.title = `${location.screen[0].toUpperCase()}${location.screen.slice(1)}${place ? ` ${place}` : ""} · Studio`;
   }, [location.screen, location.parts.join("/")]);
   const isReady = !(location.screen in SCREENS) || Boolean(error || about.error || (component && about.answer));

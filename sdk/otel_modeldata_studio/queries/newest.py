@@ -63,4 +63,5 @@ def cells_of_newest(  # noqa: PLR0913, PLR0917 (what a query takes)
     known = ", ".join(f"nullif({one}, '')" for one in ids)
     cells = ", ".join(cell_text(aliases[name], columns[name].kind) for name in shown)
     text = f"SELECT epoch_ns(_time), coalesce({known}){', ' if cells else ''}{cells} FROM ("
-    return text + rows + f") ORDER BY _time DESC LIMIT {count}"
+    # The order of rows with one time is the same at each load, and so are the last ones.
+    return text + rows + f") ORDER BY _time DESC, _event_id DESC, _row_id DESC LIMIT {count}"

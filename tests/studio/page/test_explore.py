@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import pandas as pd
 import pytest
+from axe import barriers
 from chromium import DESKTOP, PHONE
 from collected_store import collecting
 from playwright.sync_api import expect
@@ -319,17 +320,27 @@ def test_the_one_that_has_drifted_most_comes_first(explore: Any, shop_store: Sho
     assert page.locator(".facet polygon.outline").count() > 0
 
 
-def test_what_is_shown_is_copied_as_lines_that_get_it(explore: Any, shop_store: Shop) -> None:
+@pytest.mark.parametrize("query", [{}, {"baseline": "-48h..-24h"}])
+def test_what_is_shown_is_copied_as_lines_that_get_it(query: dict[str, str], explore: Any, shop_store: Shop) -> None:
     text = json.dumps([{"column": "inputs.country", "op": "in", "values": ["ES"]}])
-    page = explore(f=text).page
+    page = explore(f=text, **query).page
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog", name="Copy what is shown")
     expect(dialog.locator("pre")).to_have_count(3)
     lines = dialog.locator("pre").all_inner_texts()
     assert str(shop_store.root) in lines[0]
     assert lines[2].startswith("otel-modeldata query ")
-    dialog.get_by_role("button", name="Copy").nth(2).click()
+    dialog.get_by_role("button", name="Copy Command", exact=True).click()
     assert page.evaluate("navigator.clipboard.readText()") == lines[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_row_that_is_open_beside_the_table_has_no_barrier(theme: str, explore: Any) -> None:
+    page = explore(theme=theme).page
+    page.locator(f"{ROWS} a").first.press("Enter")
+    expect(page.locator(".drawer table").first).to_be_visible()
+    expect(page.locator("table.rows tr.is-open a")).to_have_count(1)
+    assert barriers(page) == []
 
 
 def test_a_window_without_rows_says_what_to_do(shop_studio: StudioProcess, open_page: OpenPage) -> None:

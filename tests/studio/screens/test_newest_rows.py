@@ -10,7 +10,7 @@ import pytest
 from compacted_store import typed_line
 from nasty_store import ID
 from opened_studio import opened_studio, whole
-from read_lines import COLLECTION, write
+from read_lines import COLLECTION, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import UnknownNameError
@@ -68,6 +68,21 @@ def test_a_row_without_a_correlation_id_is_found_by_its_event(tmp_path: Path) ->
     with opened_studio(tmp_path) as studio:
         found = whole(lambda: newest(studio, collection=COLLECTION))
     assert [row.id for row in found.rows] == ["event-2", "event-1", "event-0"]
+
+
+def test_rows_of_one_time_have_one_order_however_they_are_stored(tmp_path: Path) -> None:
+    write(tmp_path, [line([{"n": at}], number=at, time="2026-11-22T10:00:00Z", timens=None) for at in range(40)])
+
+    def shown(limit: int) -> list[str]:
+        with opened_studio(tmp_path) as studio:
+            return [row.id for row in whole(lambda: newest(studio, collection=COLLECTION, limit=limit)).rows]
+
+    first = shown(40)
+    assert len(set(first)) == 40
+    assert shown(7) == first[:7]
+    with reader.open(tmp_path) as store:
+        store.compact(older=0)
+    assert (shown(40), shown(7)) == (first, first[:7])
 
 
 def test_a_collection_that_there_is_not_is_an_error(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ function summary(times, lines, text) {
     const known = line.values.map(finite).filter((value) => value !== null);
     return known.length === 0
       ? `${line.name} has no values`
-      : `${line.name} from ${text(known[0])} to ${text(known[known.length - 1])}`;
+      : `${line.name} from ${text(known[0])} to ${text(known[known.length - 1])}, at least ${text(Math.min(...known))}, at most ${text(Math.max(...known))}`;
   });
   return `${time(times[0], "minute")} to ${time(times[times.length - 1], "minute")}; ${parts.join("; ")}`;
 }

@@ -30,5 +30,5 @@ export function CopyButton({text, label = "Copy"}) {
     event.stopPropagation();
     say(await copy(text) ? "Copied" : "Select and copy it");
   };
-  return html`<button type="button" class="copy" onClick=${click} aria-label=${`${label}: ${text.slice(0, 80)}`}><span aria-live="polite">${said ?? label}</span></button>`;
+  return html`<button type="button" class="copy" onClick=${click} aria-label=${label === "Copy" ? `${label}: ${text.slice(0, 80)}` : label}><span aria-live="polite">${said ?? label}</span></button>`;
 }

@@ -14,6 +14,6 @@ export function CopyDialog({parameters, close}) {
       ${error && html`<${Failure} error=${error} again=${again} />`}
       ${!answer && !error && html`<${Loading} />`}
       ${answer && FORMS.map(([name, title]) => html`
-        <section key=${name}><h3>${title}</h3><div class="line"><pre tabindex="0"><code>${answer[name]}</code></pre><${CopyButton} text=${answer[name]} label="Copy" /></div></section>`)}
+        <section key=${name}><h3>${title}</h3><div class="line"><pre tabindex="0"><code>${answer[name]}</code></pre><${CopyButton} text=${answer[name]} label=${`Copy ${title}`} /></div></section>`)}
     <//>`;
 }

@@ -111,7 +111,7 @@ function Explored({deployment, location, about, columns}) {
       </div>
       ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} baseline=${query.baseline} close=${() => open(null)} />`}
     </div>
-    ${dialog === "copy" && html`<${CopyDialog} parameters=${{...asked, columns: chosen, baseline: query.baseline}} close=${close} />`}
+    ${dialog === "copy" && html`<${CopyDialog} parameters=${{...asked, columns: chosen}} close=${close} />`}
     ${dialog === "columns" && html`<${ColumnPicker} columns=${columns.columns} chosen=${chosen.length > 0 ? chosen : pages.columns} choose=${(names) => go({columns: names.length > 0 ? JSON.stringify(names) : null})} close=${close} />`}
     ${dialog?.name && html`<${FilterForm} column=${dialog} filters=${filters} change=${change} close=${close} />`}`;
 }

@@ -166,15 +166,15 @@ function Worst({rows, performance, deployment}) {
     <section aria-labelledby="worst">
       <h2 id="worst">Worst predictions</h2>
       <p class="soft">${said}</p>
-      <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table class="stacked">
+      <div class="scroll" tabindex="0" role="region" aria-label="table of worst predictions"><table class="stacked">
         <thead><tr>
-          <th scope="col">Request</th><th scope="col">Time</th><th scope="col">Prediction</th><th scope="col">Label</th>
+          <th scope="col">Request</th><th scope="col">Time (UTC)</th><th scope="col">Prediction</th><th scope="col">Label</th>
           ${hasScores && html`<th scope="col" class="figure"><${Text} value=${performance.score} /></th>`}
           ${hasErrors && html`<th scope="col" class="figure">Error</th>`}
         </tr></thead>
         <tbody>${rows.map((row) => html`<tr>
           <th scope="row"><a href=${link("request", [row.row_id], {deployment})}><${Text} value=${row.row_id} mono=${true} /></a></th>
-          <td class="moment" data-name="Time">${time(row.time)}</td><td data-name="Prediction"><${Value} value=${row.prediction} /></td>
+          <td class="moment" data-name="Time (UTC)">${time(row.time)}</td><td data-name="Prediction"><${Value} value=${row.prediction} /></td>
           <td data-name="Label"><${Value} value=${row.label} /></td>
           ${hasScores && html`<td class="figure" data-name=${performance.score}>${finite(row.score) === null ? "–" : number(finite(row.score))}</td>`}
           ${hasErrors && html`<td class="figure" data-name="Error">${errorText(row.error)}</td>`}
