@@ -24,6 +24,7 @@ from .cells import NUMBERS
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, place
 from .datatypes.category_code import without_categories
+from .kept.arrow_memory import watch
 from .kept.arrow_text import (
     HELD_BYTES,
     HELD_BYTES_OF_ROW,
@@ -155,7 +156,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         # Text of Arrow has one part, because to make a part takes as long as to read a column.
         texts: list[Any] = []
         places, types = [], []
-        most_held = HELD_BYTES + HELD_BYTES_OF_ROW * count
+        most_held = small = HELD_BYTES + HELD_BYTES_OF_ROW * count if count <= FEW_ROWS else -1
+        if watch.left > 0:
+            watch.left -= 1
+        else:
+            small = watch.look(small)
+            most_held = -1
         for block in blocks:
             values = block.values
             kind = type(values)
@@ -163,14 +169,21 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             if kind is _TEXT:
                 array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
                 held = array.get_total_buffer_size()
-                if held <= most_held:
+                if held <= most_held and (count == 1 or array.num_chunks == 1):
                     size += held - OFFSET_BYTES
                     texts.append(array)
                     places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
                     types.append(values._dtype)  # noqa: SLF001 - see above
                     continue
+                most_held = small
                 part = keep_text(array, count, max_bytes)
                 dtype = values._dtype  # noqa: SLF001 - see above
+                if part[1] is shared_lists:
+                    size += part[0]
+                    texts += part[2]
+                    places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+                    types.append(dtype)
+                    continue
             elif kind is _ARRAY:
                 dtype = values.dtype
                 if count == 1 and (dtype is _FLOATS or dtype is _INTEGERS):

@@ -4,7 +4,8 @@ Arrow's arrays are immutable: pandas replaces an array to change a cell, and its
 them. So a copy holds the array, which touches hardly any code and no text. The text is checked for bytes that are not
 UTF-8 when it is encoded. Only an array that a program made of memory of its own can have such bytes, or change.
 
-What is a small part of a large array is read or copied at once, because it would keep all of the array in memory.
+What is a small part of a large array is read or copied at once, because it would keep all of the array in memory; so is
+what is in many pieces. The size of what is held is never less than the text of its cells, even if these share it.
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -15,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..text_size import text_bytes
+from .arrow_memory import are_whole, kept_bytes, text_size
 from .part import FEW_ROWS, CannotKeepError, Kept
 
 if TYPE_CHECKING:
@@ -39,12 +41,14 @@ HELD_BYTES_OF_ROW: Final = 64
 """Memory of an array that is held, even if only a part of it is used: it is all counted, and to look takes longer."""
 OFFSET_BYTES: Final = 8
 """There is one offset more than texts."""
+_MANY_PIECES: Final = 16
+"""To look at the memory of more takes as long as to copy them."""
 _AT_ONCE: Final = 1024
 """Rows that are checked in one go."""
 
 
 def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
-    """Text of the usual type, of more than `HELD_BYTES`.
+    """Text of the usual type.
 
     Args:
         array: as pandas has it.
@@ -57,19 +61,27 @@ def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
     """
     if array.num_chunks == 1:
         chunk = array.chunk(0)
+        buffers = chunk.buffers()
         # An array that is a part of another one has buffers of more rows.
-        if type(chunk) is _USUAL and chunk.buffers()[1].size == OFFSET_BYTES * (count + 1):
+        if (
+            type(chunk) is _USUAL
+            and buffers[1] is not None
+            and buffers[1].size == OFFSET_BYTES * (count + 1)
+            and are_whole(buffers)
+        ):
             return array.get_total_buffer_size() - OFFSET_BYTES, shared_lists, [array]
     return keep_array(array, count, max_bytes)
 
 
 def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     """Text of any Arrow type, with parts of larger arrays, and arrays in pieces; arguments as in `keep_text`."""
-    held = array.get_total_buffer_size()
-    if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count or held <= 2 * (size := array.nbytes):
-        return held - OFFSET_BYTES, shared_lists, [array]
+    size = text_size(array, count)
     if size > max_bytes:
         raise CannotKeepError
+    if array.num_chunks <= _MANY_PIECES:
+        kept = max(size, kept_bytes(array))
+        if kept <= HELD_BYTES + HELD_BYTES_OF_ROW * count or kept <= 2 * size:
+            return max(0, kept - OFFSET_BYTES), shared_lists, [array]
     if count <= FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
@@ -113,6 +125,12 @@ def _is_whole(array: Any) -> bool:
 
 
 def _copied(array: Any) -> Any:
+    """One array with memory of its own.
+
+    Raises:
+        ValueError: its offsets lie outside of its text.
+    """
+    array.validate()
     import pyarrow as pa  # noqa: PLC0415 - this column has loaded it
 
     return pa.concat_arrays([*getattr(array, "chunks", (array,)), pa.array([], array.type)])

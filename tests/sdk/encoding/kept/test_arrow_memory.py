@@ -1,0 +1,157 @@
+"""The size of Arrow text is that of its cells, and its memory that of what it keeps, whatever a frame was made from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata import Collector
+from otel_modeldata._encoding.column_names import ColumnNameCache
+from otel_modeldata._encoding.dataframe_json import MAX_DEFERRED_BYTES, MAX_JOINED_BYTES, Rows
+from otel_modeldata._encoding.kept.arrow_memory import watch
+from otel_modeldata._encoding.kept.arrow_text import shared_lists
+from otel_modeldata._encoding.snapshot import Snapshot, snapshot_of
+from otel_modeldata.exceptions import RecordTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recording_backend import RecordingBackend
+
+pa = pytest.importorskip("pyarrow")
+if not hasattr(pd.Series(["a"], dtype="string[pyarrow]").array, "_pa_array"):
+    pytest.skip("this pandas has another name for the memory of text", allow_module_level=True)
+
+TEXTS = ["a", "", None, "é", "日本", "😀", "x" * 70, "y" * 3000]
+SLACK = 256
+"""Bytes for the alignment of buffers."""
+
+
+@pytest.fixture(autouse=True)
+def _every_frame_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "left", 0)
+    monkeypatch.setattr(watch, "is_found", True)
+
+
+def _frame(texts: list[str | None]) -> pd.DataFrame:
+    return pd.DataFrame({"t": pd.array(texts, dtype="string[pyarrow]")})
+
+
+def _from_ipc(frame: pd.DataFrame, others: int = 50) -> pd.DataFrame:
+    """A frame whose text is a part of a message, beside other columns."""
+    text = pa.chunked_array(frame["t"].array._pa_array).combine_chunks()
+    table = pa.table({"t": text, **{f"n{n}": pa.array([0.5] * len(text)) for n in range(others)}})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    read = pa.ipc.open_stream(sink.getvalue()).read_all()["t"]
+    return pd.DataFrame({"t": pd.arrays.ArrowStringArray(read)})
+
+
+WAYS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "repeated": lambda frame: pd.concat([frame] * 3, ignore_index=True),
+    "repeated often": lambda frame: pd.concat([frame] * 30, ignore_index=True),
+    "the first rows": lambda frame: frame.iloc[: len(frame) // 2],
+    "the last rows": lambda frame: frame.iloc[len(frame) // 3 :],
+    "one row": lambda frame: frame.iloc[len(frame) // 2 :][:1],
+    "every second row": lambda frame: frame.iloc[::2],
+    "taken": lambda frame: frame.take([row for row in (0, 0, 2, 1, 1) if row < len(frame)]),
+    "masked": lambda frame: frame[[row % 3 == 0 for row in range(len(frame))]],
+    "from a message": _from_ipc,
+    "from a small message": lambda frame: _from_ipc(frame, 1),
+    "without rows": lambda frame: frame.iloc[:0],
+    "gaps": lambda frame: frame.assign(t=pd.array([None] * len(frame), dtype="string[pyarrow]")),
+}
+
+
+def _roots(snapshot: Snapshot) -> dict[int, int]:
+    """The memory that the arrays of a snapshot keep."""
+    found: dict[int, int] = {}
+    arrays = [array for _, part in snapshot.kept if part[1] is shared_lists for array in part[2]]
+    for array in arrays:
+        for chunk in getattr(array, "chunks", [array]):
+            for buffer in filter(None, chunk.buffers()):
+                root = buffer
+                while root.parent is not None:
+                    root = root.parent
+                found[root.address] = root.size
+    return found
+
+
+def _check(frame: pd.DataFrame) -> None:
+    snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
+    cells = [None if cell is pd.NA else cell for cell in frame["t"]]
+    assert snapshot is not None
+    assert snapshot.nbytes >= sum(len((cell or "").encode()) for cell in cells)
+    assert snapshot.memory + SLACK >= sum(_roots(snapshot).values())
+    assert json.loads(Rows(frame, ColumnNameCache("test")).text()) == [{"t": cell} for cell in cells]
+
+
+@given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=120), st.lists(st.sampled_from(sorted(WAYS)), max_size=4))
+def test_the_size_is_at_least_that_of_all_cells_and_the_memory_that_of_what_is_kept(
+    texts: list[str | None], ways: list[str]
+) -> None:
+    frame = _frame(texts)
+    for way in ways:
+        if sum(len(cell) for cell in frame["t"].dropna()) * 30 < MAX_DEFERRED_BYTES // 8:
+            frame = WAYS[way](frame)
+    _check(frame)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view", "dictionary"])
+@pytest.mark.parametrize("way", WAYS)
+def test_text_of_every_type_of_arrow_has_its_size(kind: str, way: str) -> None:
+    if not hasattr(pa, kind):
+        pytest.skip("this pyarrow has no such type")
+    array = pa.array(TEXTS * 20, pa.string())
+    array = array.dictionary_encode() if kind == "dictionary" else array.cast(getattr(pa, kind)())
+    try:
+        column = pd.arrays.ArrowStringArray(pa.chunked_array([array]))
+    except ValueError:
+        pytest.skip("this pandas refuses it")
+    _check(WAYS[way](pd.DataFrame({"t": column})))
+
+
+def test_a_text_that_repeats_counts_for_each_row_and_is_not_deferred_if_it_is_too_large() -> None:
+    one = _frame(["x" * 60_000])
+    for count in (2, 16, 17, 100):
+        rows = Rows(pd.concat([one] * count, ignore_index=True), ColumnNameCache("test"))
+        assert count * 60_000 <= rows.nbytes <= count * 60_008 + 8
+        assert not rows.may_join(rows, MAX_JOINED_BYTES - count * 60_000)
+    assert snapshot_of(pd.concat([one] * 150, ignore_index=True), MAX_DEFERRED_BYTES) is None
+
+
+def test_collect_refuses_a_frame_whose_repeated_text_is_too_large(backend: RecordingBackend) -> None:
+    frame = pd.concat([_frame(["x" * 600_000])] * 150, ignore_index=True)
+    with pytest.raises(RecordTooLargeError):
+        Collector(name="prompts").collect(frame)
+    assert not backend.records()
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 1000])
+def test_a_small_part_of_a_message_does_not_keep_all_of_it(count: int) -> None:
+    frame = _from_ipc(_frame([f"text {row}" for row in range(count)]), 500)
+    snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
+    assert snapshot is not None
+    assert sum(_roots(snapshot).values()) <= snapshot.memory + SLACK < count * 500 * 8
+
+
+def test_frames_of_few_rows_are_all_looked_at_once_a_part_of_a_message_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "is_found", False)
+    frames = [_from_ipc(_frame(["text"] * 3), 500) for _ in range(300)]
+    own = _frame(["text"] * 3)
+    for frame in frames:
+        for one in (own, frame):
+            assert snapshot_of(one, MAX_DEFERRED_BYTES) is not None
+        if watch.is_found:
+            break
+    assert watch.is_found
+    for frame in (frames[-1], own, frames[-1]):
+        _check(frame)
