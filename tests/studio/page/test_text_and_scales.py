@@ -59,7 +59,7 @@ def test_a_number_is_finite_or_none(value: object, number: float | None, call: C
 def test_an_axis_has_levels_that_are_easy_to_read(
     low: float, high: float, levels: list[float], call: Callable[..., Any]
 ) -> None:
-    found = call("charts/scale.js", "levels", low, high)
+    found = [float(one) for one in call("charts/scale.js", "levels", low, high)]
     assert 2 <= len(found) <= 7
     assert found[0] <= low
     assert found[-1] >= high > found[0]
