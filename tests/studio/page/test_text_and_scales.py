@@ -78,6 +78,11 @@ def test_a_population_stability_index_has_at_most_three_digits(
     assert call("format.js", "index", value) == text
 
 
+@pytest.mark.parametrize(("value", "text"), [(0, "0 rows"), (1, "1 row"), (1234, "1,234 rows"), (None, "\u2013 rows")])
+def test_a_number_of_rows_is_said_in_words(value: int | None, text: str, call: Callable[..., Any]) -> None:
+    assert call("format.js", "rowCount", value) == text
+
+
 @pytest.mark.parametrize(
     ("baseline", "text"),
     [
