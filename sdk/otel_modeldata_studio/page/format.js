@@ -7,6 +7,9 @@ const SPANS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 /** 1234567 as "1,234,567"; a dash where there is none. An integer that JavaScript cannot hold comes as text. */
 export const count = (value) => value === null || value === undefined ? "–" : typeof value === "number" ? COUNT.format(value) : String(value);
 
+/** A number of rows in words. */
+export const rowCount = (value) => `${count(value)} ${value === 1 ? "row" : "rows"}`;
+
 /** 1234567 as "1.23M". */
 export const compact = (value) => value === null || value === undefined ? "–" : COMPACT.format(value);
 

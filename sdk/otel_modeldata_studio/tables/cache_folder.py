@@ -69,8 +69,8 @@ class CacheFolder:
             ) from None
         self.path = Path(self._own.name).resolve()
         # A killed Studio may have left gigabytes: nothing waits until they are gone.
-        abandoned = (one for one in self.path.parent.glob(f"{_PREFIX}*") if one != self.path)
-        threading.Thread(target=remove_abandoned, args=(abandoned,), name="studio-abandoned", daemon=True).start()
+        abandoned = (self.path.parent, _PREFIX)
+        threading.Thread(target=remove_abandoned, args=abandoned, name="studio-abandoned", daemon=True).start()
         self._start = f"{self.path}{os.sep}"
         self._clock = clock
         self._lock = threading.Lock()

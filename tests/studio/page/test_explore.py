@@ -131,6 +131,7 @@ def test_clicks_on_values_filter(explore: Any, rows: pd.DataFrame) -> None:
     facet(page, "country").get_by_role("button", name="ES").click()
     expect(page.locator(TOTAL)).to_contain_text(f"{(rows['country'] == 'ES').sum():,} rows")
     assert filters_of(page) == [{"column": "inputs.country", "op": "in", "values": ["ES"]}]
+    expect(page.locator(".rail-head")).to_contain_text("Filters choose rows of the window. The baseline is whole.")
     facet(page, "country").get_by_role("button", name="FR").click()
     expect(page.locator(TOTAL)).to_contain_text(f"{rows['country'].isin(['ES', 'FR']).sum():,} rows")
     assert page.locator(".chips bdi").all_inner_texts() == ["country is ES or FR"]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from otel_modeldata_studio.studio import Studio
 
 OPEN = Window()
+PREFIX = "otel-modeldata-studio-"
 FULL = (
     "expected space for temporary files of Studio, got No space left on device: free some where it runs, or start it "
     "with --cache DIR"
@@ -51,6 +52,11 @@ def cache(tmp_path: Path, now: list[float]) -> Iterator[CacheFolder]:
     folder = CacheFolder(tmp_path / "cache", lambda: now[0])
     yield folder
     folder.close()
+
+
+def files(cache: CacheFolder) -> list[Path]:
+    """What is in it beside its lock."""
+    return sorted(path for path in cache.path.iterdir() if path.name != "in-use")
 
 
 def written(cache: CacheFolder) -> Path:
@@ -92,7 +98,7 @@ def test_a_file_is_there_whole_or_not_at_all(cache: CacheFolder) -> None:
     assert str(caught.value) == FULL
     with pytest.raises(ZeroDivisionError):
         fail_with(ZeroDivisionError(), cache)
-    assert list(cache.path.iterdir()) == []
+    assert files(cache) == []
     assert _status(caught.value) == 507
 
 
@@ -106,10 +112,10 @@ def test_a_file_that_is_not_needed_goes_when_no_question_reads_it_any_more(
     now[0] = 59.0
     cache.discard([])
     assert cache.has(again)  # a copy that is needed again
-    assert sorted(cache.path.iterdir()) == sorted([old, other, again])
+    assert files(cache) == sorted([old, other, again])
     now[0] = 60.0
     cache.discard([])
-    assert sorted(cache.path.iterdir()) == sorted([other, again])
+    assert files(cache) == sorted([other, again])
     assert of_store.exists()
     assert not cache.has(old)
 
@@ -141,7 +147,7 @@ def test_rows_for_which_there_was_no_space_are_read_again(tmp_path: Path, monkey
         for _ in range(3):
             with pytest.raises(CacheFullError):
                 ids(studio, store)
-        assert [path.suffix for path in studio.cache.path.iterdir()] == [".parquet"]  # that of before
+        assert [path.suffix for path in files(studio.cache)] == [".parquet"]  # that of before
         monkeypatch.setattr(pq, "write_table", real)
         assert ids(studio, store) == sorted(f"event-{number}" for number in range(20))
         assert set(before) < set(ids(studio, store))
@@ -152,7 +158,7 @@ def test_files_that_somebody_removed_are_made_again(tmp_path: Path) -> None:
     write(store, [typed_line(number) for number in range(10)])
     with opened_studio(store, cache=tmp_path / "cache") as studio:
         before = ids(studio, store)
-        for path in studio.cache.path.iterdir():
+        for path in files(studio.cache):
             path.unlink()
         assert ids(studio, store) == before
 
@@ -208,9 +214,9 @@ def test_the_folder_of_a_studio_that_was_killed_goes_with_the_next_one(tmp_path:
     ) as process:
         assert process.stdout is not None
         left = Path(process.stdout.readline().strip())
-        (place / "otel-modeldata-studio-link").symlink_to(others)
-        remove_abandoned(place.glob("*"))
-        assert [one.name for one in left.iterdir()] == ["lines-00000000.parquet"]  # it runs
+        (place / f"{PREFIX}abcdefgh").symlink_to(others)
+        remove_abandoned(place, PREFIX)
+        assert sorted(one.name for one in left.iterdir()) == ["in-use", "lines-00000000.parquet"]  # it runs
         process.communicate("")
     assert process.returncode == -signal.SIGKILL
     assert left.exists()
@@ -231,7 +237,9 @@ def test_a_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
     def late(folder: Path) -> int | None:
         if not removed:
             removed.append(folder)
-            remove_abandoned([folder])
+            (folder / "in-use").touch()
+            remove_abandoned(folder.parent, PREFIX)
+            assert not folder.exists()
         return lock_folder(folder)
 
     monkeypatch.setattr(cache_folder, "lock_folder", late)
@@ -249,6 +257,16 @@ def test_a_folder_that_the_system_has_cleaned_up_is_made_again_and_belongs_to_th
         shutil.rmtree(studio.cache.path)
         assert ids(studio, tmp_path / "store") == before
         assert stat.S_IMODE(studio.cache.path.stat().st_mode) == 0o700
-        remove_abandoned((tmp_path / "cache").iterdir())
+        remove_abandoned(tmp_path / "cache", PREFIX)
         assert studio.cache.path.exists()
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [f"{PREFIX}notes", f"{PREFIX}abcd1234", "notes"])
+@pytest.mark.parametrize("content", ["a.txt", "in-use"])
+def test_folders_that_others_made_stay(name: str, content: str, tmp_path: Path) -> None:
+    """Unless both the name and the lock are those of a Studio."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / content).write_text("precious")
+    remove_abandoned(tmp_path, PREFIX)
+    assert (tmp_path / name).exists() == ((name, content) != (f"{PREFIX}abcd1234", "in-use"))

@@ -63,7 +63,8 @@ class Slots(NamedTuple):
 def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
     """The slots of the first of some small records, as far as they have the shape, collection and second of the first.
 
-    None where the first record has another shape.
+    None where the first record has another shape, or one of them has no time: its line has that of its observation or
+    arrival.
     """
     fit, texts, slots = template.shape.fit, [], []
     for raw in records:
@@ -76,6 +77,8 @@ def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
         return None
     columns: tuple[Sequence[bytes], ...] = (*zip(*slots, strict=True),)
     times = Struct(f"<{len(slots)}Q").unpack(b"".join(columns[template.time]))
+    if not all(times):
+        return None
     names = [template.collection] if isinstance(template.collection, bytes) else columns[template.collection]
     second, name = times[0] // NS_PER_SECOND, names[0]
     if max(times) // NS_PER_SECOND != second or min(times) // NS_PER_SECOND != second or len({*names}) > 1:

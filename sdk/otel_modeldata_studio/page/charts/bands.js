@@ -30,7 +30,7 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
   const ticks = ticksOf([...values, ...shownLimits.map((limit) => limit.value)], fromZero, most, Math.max(2, Math.floor(height / PIXELS_OF_STEP)));
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const x = (index) => (times.length === 1 ? WIDE / 2 : (index / (times.length - 1)) * WIDE);
-  const y = (value) => height - ((value - low) / (high - low)) * height;
+  const y = (value) => height - ((value / 2 - low / 2) / (high / 2 - low / 2)) * height; // halves: no difference is infinite
   const point = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     setAt(Math.max(0, Math.min(times.length - 1, Math.round(((event.clientX - box.left) / box.width) * (times.length - 1)))));

@@ -1,7 +1,7 @@
 // The values of one column: the window filled, the baseline as an outline. Each bin or value is a link to its rows.
 
 import {html} from "../html.js";
-import {count, different, percent} from "../format.js";
+import {count, different, percent, rowCount} from "../format.js";
 import {Text} from "../components/value.js";
 import {Ticks, binText, filterOf} from "./bins.js";
 
@@ -85,7 +85,7 @@ function Values({facet, hrefOf}) {
               <rect class="window" y="1" width="${(share / most) * 100}%" height="6" rx="1" />
               ${hasBaseline && html`<rect class="baseline" y="9" width="${(before / most) * 100}%" height="4" rx="1" />`}
             </svg></td>
-            <td title="${count(one.count)} rows">${percent(share)}</td>
+            <td title=${rowCount(one.count)}>${percent(share)}</td>
             ${hasBaseline && html`<td class="soft">${percent(before)}</td>`}
           </tr>`;
         })}

@@ -15,7 +15,9 @@ export function levels(low, high, most = 5) {
     const first = Math.floor(low / step + 1e-9);
     const last = Math.ceil(high / step - 1e-9);
     if (last - first <= most && Number.isFinite(first)) {
-      return Array.from({length: Math.max(2, last - first + 1)}, (_, at) => Number(((first + at) * step).toPrecision(12)));
+      const found = Array.from({length: Math.max(2, last - first + 1)}, (_, at) => Number(((first + at) * step).toPrecision(12)));
+      // Of large numbers that are close together, all levels may be rounded to one.
+      if (found[0] <= low && found[found.length - 1] >= high && found[0] < found[found.length - 1]) return found;
     }
   }
   return [low, high];

@@ -1,6 +1,6 @@
 // Rows over time as bars; to drag over them chooses a window of time.
 import {html, useEffect, useRef} from "../html.js";
-import {compact, count, iso, time} from "../format.js";
+import {compact, count, iso, rowCount, time} from "../format.js";
 import {colors} from "../theme.js";
 import {moment} from "../time_window.js";
 import {levels} from "./scale.js";
@@ -81,7 +81,7 @@ export function Volume({volume, window, choose, theme, isOld}) {
     });
   }, [volume, theme]);
   const label = volume && volume.starts.length > 0
-    ? `${count(volume.total)} rows from ${time(volume.starts[0], "minute")} UTC, at most ${count(Math.max(...volume.rows))} in ${volume.step_seconds} s`
+    ? `${rowCount(volume.total)} from ${time(volume.starts[0], "minute")} UTC, at most ${count(Math.max(...volume.rows))} in ${volume.step_seconds} s`
     : "No rows";
   return html`<div class=${`volume${isOld ? " is-old" : ""}`} role="img" aria-label=${label} ref=${place}></div>`;
 }

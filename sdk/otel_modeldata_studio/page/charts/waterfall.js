@@ -27,7 +27,7 @@ function Bar({span, begin, whole}) {
   const width = Math.max(0, (span.duration_ms / whole) * 100);
   const attributes = Object.entries(span.attributes ?? {});
   return html`
-    <details role="listitem" class=${isFailed ? "span failed" : "span"}>
+    <div role="listitem"><details class=${isFailed ? "span failed" : "span"}>
       <summary>
         <span class="name" style=${{paddingLeft: `${Math.min(span.depth, DEEPEST) * 0.8}rem` }}>
           <bdi>${visible(span.name)}</bdi>${isFailed && html`<span class="alarm-text"> error</span>`}
@@ -47,5 +47,5 @@ function Bar({span, begin, whole}) {
           </div>`,
         )}
       </dl>
-    </details>`;
+    </details></div>`;
 }

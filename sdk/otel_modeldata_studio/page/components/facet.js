@@ -3,7 +3,7 @@ import {html} from "../html.js";
 import {Ticks, rangeText} from "../charts/bins.js";
 import {Histogram} from "../charts/histogram.js";
 import {binsOf, valuesOf, withNull, withRange, withValue} from "../filters.js";
-import {count, different, index, ownName, percent} from "../format.js";
+import {count, different, index, ownName, percent, rowCount} from "../format.js";
 import {link} from "../state.js";
 import {visible} from "./value.js";
 
@@ -30,7 +30,7 @@ function Values({facet, filters, change}) {
         return html`
           <li key=${text}>
             <button type="button" class=${chosen && !chosen.includes(value) ? "is-out" : ""} aria-pressed=${chosen?.includes(value) ?? false}
-              onClick=${() => change(withValue(filters, column, value))} title=${`${visible(text.slice(0, 200))}: ${count(rows)} rows`}>
+              onClick=${() => change(withValue(filters, column, value))} title=${`${visible(text.slice(0, 200))}: ${rowCount(rows)}`}>
               <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="window" width=${share} height="1" />
                 ${hasBaseline && html`<rect class="baseline" x=${Math.max(0, shareOf(baseline, before) - 0.005)} width="0.01" height="1" />`}

@@ -56,6 +56,7 @@ export function FacetRail({columns, parameters, filters, change, edit, endpoint,
       <input ref=${search} type="search" placeholder=${`Find in ${names.length} columns (/)`} aria-label="Find a column" value=${find} onInput=${(event) => setFind(event.target.value)} />
       <div class="key"><span><i></i>window</span>${hasBaseline && html`<span><i class="of-baseline"></i>baseline</span><span class="end">PSI</span>`}</div>
       ${end && hasBaseline && html`<p class="soft small">The baseline is in this window, which hides a drift. <button type="button" onClick=${() => go({since: end, until: null})}>Show only what came after it</button></p>`}
+      ${filters.length > 0 && hasBaseline && html`<p class="soft small">Filters choose rows of the window. The baseline is whole.</p>`}
       ${sampled && html`<p class="soft small">of ${(sampled.sample * 100).toPrecision(2)} % of the rows; a feature's page has all</p>`}
       ${error && html`<${Failure} error=${error} again=${again} />`}
     </div>

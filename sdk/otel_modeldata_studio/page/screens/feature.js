@@ -136,6 +136,7 @@ function OverTime({answer, deployment}) {
             limits=${[{value: DRIFT, name: "limit"}]} lines=${all(psi, deployment, "psi")} />
           <p class="soft">The red line is ${DRIFT}: more is a drift. Steps of fewer than 30 rows have none.</p>
         </section>`}
+      ${(psi ?? []).length > 0 && !isKnown(psi) && html`<p class="soft">No drift over time: no step has 30 rows.</p>`}
     </div>`;
 }
 

@@ -5,7 +5,7 @@ import {Sparkline} from "../charts/sparkline.js";
 import {CopyButton} from "../components/copy_button.js";
 import {Empty, Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
-import {age, bytes, compact, count, duration, index, ownName, percent, quoted, time} from "../format.js";
+import {age, bytes, compact, count, duration, index, ownName, percent, quoted, rowCount, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {requestId} from "../request_id.js";
 import {go, link, visit} from "../state.js";
@@ -45,7 +45,7 @@ function compared({day, null_alarm: nulls}) {
   if (!day) return null;
   if (day.note) return day.note;
   const about = day.is_estimated ? "≈ " : "";
-  return `${time(day.since, "minute")} to ${time(day.until, "minute")} UTC (${about}${count(day.rows)} rows), compared with ${baselineText(day.baseline)} (${about}${count(day.baseline_rows)} rows)`;
+  return `${time(day.since, "minute")} to ${time(day.until, "minute")} UTC (${about}${rowCount(day.rows)}), compared with ${baselineText(day.baseline)} (${about}${rowCount(day.baseline_rows)})`;
 }
 
 /** Collections whose rows Explore does not list: it has labels, bodies and spans beside the rows of their requests. */
@@ -132,7 +132,7 @@ export default function Home({location, about}) {
   return html`
     <div class="heading">
       <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
-      <span class=${bad ? "alarm-text" : "soft"}>${[bad && `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes`, warned && `${count(warned)} to look at`].filter(Boolean).join(", ") || (isLooking ? "well so far" : "all well")}</span>
+      <span class=${bad ? "alarm-text" : "soft"}>${[bad && `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes`, warned && `${count(warned)} to look at`].filter(Boolean).join(", ") || (isLooking ? "looking…" : "all well")}</span>
       <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})}
         onKeyDown=${(event) => event.key === "Enter" && rows.length === 0 && visit(asRequest)} />
       <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>

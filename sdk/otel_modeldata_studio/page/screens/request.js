@@ -95,7 +95,7 @@ function Search({id = ""}) {
   return html`
     <form class="search" onSubmit=${find}>
       <h1>Find a request</h1>
-      <label>Correlation id, row id, event id or trace id
+      <label>Correlation id, row id, event id, trace id or traceparent
         <input ref=${field} type="search" value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck="false" />
       </label>
       <button type="submit">Find</button>

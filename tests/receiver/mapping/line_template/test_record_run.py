@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,12 +19,17 @@ from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
 from otel_modeldata_receiver.mapping.request import decode, map_records
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SECOND = 10**9
 DAMAGES = [
     (b"", b""),
     (UUID.encode(), b'quo"te'.ljust(36)),
     (OTHER_UUID.encode(), "é".encode() * 18),
     (b"t" * 16, bytes(16)),
+    (NOON.to_bytes(8, "little"), bytes(8)),
+    (NOON.to_bytes(8, "little"), (1).to_bytes(8, "little")),
     (b"model_inputs", b"model_outpu/"),
     (b"model_inputs", b"model_output"),
     (ROWS.encode(), b"x" * len(ROWS)),
@@ -107,3 +114,19 @@ def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None
     assert fast == plain
     assert [len(lines) for lines in fast.lines.values()] == [8, 8]
     assert [one.records for one in fast.rejected] == [8]
+
+
+@pytest.mark.parametrize("zeros", [range(6), [5], [0]], ids=["all", "the last", "the first"])
+def test_records_without_a_time_have_that_of_their_arrival_while_old_data_is_loaded(zeros: Sequence[int]) -> None:
+    signal = LogRecords()
+    for _ in range(4):
+        mapped(raw_request([numbered(number) for number in range(200, 208)]), signal)
+    time, none = NOON.to_bytes(8, "little"), bytes(8)
+    records = [numbered(300 + at).replace(time, none) if at in zeros else numbered(300 + at, at + 1) for at in range(6)]
+    limits = LimitsConfig(backfill=("*",))
+    fast, plain = (
+        map_records(decode(raw_request(records), one), arrival_ns=NOON + 1, destinations=Destinations(), limits=limits)
+        for one in (signal, LogRecords(templates=None))
+    )
+    assert fast == plain
+    assert sum(len(lines) for folder, lines in plain.lines.items() if "/2026/11/22/12" in folder) == len(zeros)
