@@ -24,7 +24,7 @@ from .cells import NUMBERS
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, place
 from .datatypes.category_code import without_categories
-from .kept.arrow_memory import watch
+from .kept.arrow_memory import are_whole
 from .kept.arrow_text import (
     HELD_BYTES,
     HELD_BYTES_OF_ROW,
@@ -33,6 +33,7 @@ from .kept.arrow_text import (
     first_damaged,
     keep_array,
     keep_text,
+    row_lists,
     shared_lists,
 )
 from .kept.categories import chosen_lists, keep_categories, known_categories
@@ -156,12 +157,8 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         # Text of Arrow has one part, because to make a part takes as long as to read a column.
         texts: list[Any] = []
         places, types = [], []
-        most_held = small = HELD_BYTES + HELD_BYTES_OF_ROW * count if count <= FEW_ROWS else -1
-        if watch.left > 0:
-            watch.left -= 1
-        else:
-            small = watch.look(small)
-            most_held = -1
+        cells, cell_places, cell_types = [], [], []
+        most_held = HELD_BYTES + HELD_BYTES_OF_ROW * count if count <= FEW_ROWS else -1
         for block in blocks:
             values = block.values
             kind = type(values)
@@ -169,13 +166,20 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
             if kind is _TEXT:
                 array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
                 held = array.get_total_buffer_size()
-                if held <= most_held and (count == 1 or array.num_chunks == 1):
-                    size += held - OFFSET_BYTES
-                    texts.append(array)
-                    places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
-                    types.append(values._dtype)  # noqa: SLF001 - see above
-                    continue
-                most_held = small
+                if held <= most_held and array.num_chunks == 1:
+                    chunk = array.chunk(0)
+                    if count == 1:  # to read a text takes less than to look at the memory of its array
+                        size += held
+                        cells += chunk.to_pylist()
+                        cell_places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+                        cell_types.append(values._dtype)  # noqa: SLF001 - see above
+                        continue
+                    if are_whole(chunk.buffers()):
+                        size += held - OFFSET_BYTES
+                        texts.append(array)
+                        places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+                        types.append(values._dtype)  # noqa: SLF001 - see above
+                        continue
                 part = keep_text(array, count, max_bytes)
                 dtype = values._dtype  # noqa: SLF001 - see above
                 if part[1] is shared_lists:
@@ -222,9 +226,13 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
                 return None
             kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
             dtypes.append(dtype)
+        if size > max_bytes:
+            return None
+        if cells:
+            kept.append((Places(cell_places), (0, row_lists, cells)))
+            dtypes.append(cell_types)
+            objects += len(cells) * (OBJECT_BYTES + PLACE_BYTES)
         if texts:
-            if size > max_bytes:
-                return None
             kept.append((Places(places), (0, shared_lists, texts)))
             dtypes.append(types)
             objects += len(texts) * (ARRAY_BYTES + PLACE_BYTES)

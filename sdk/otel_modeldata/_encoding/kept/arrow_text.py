@@ -4,8 +4,9 @@ Arrow's arrays are immutable: pandas replaces an array to change a cell, and its
 them. So a copy holds the array, which touches hardly any code and no text. The text is checked for bytes that are not
 UTF-8 when it is encoded. Only an array that a program made of memory of its own can have such bytes, or change.
 
-What is a small part of a large array is read or copied at once, because it would keep all of the array in memory; so is
-what is in many pieces. The size of what is held is never less than the text of its cells, even if these share it.
+What is a small part of a large array is read or copied at once, because it would keep all of the array in memory. So
+is what is in many pieces, in a part of a larger buffer, or the text of one row. The size of what is held is never less
+than the text of its cells, even if these share it.
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -16,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..text_size import text_bytes
-from .arrow_memory import are_whole, kept_bytes, text_size
+from .arrow_memory import PIECE_BYTES, are_whole, text_size
 from .part import FEW_ROWS, CannotKeepError, Kept
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "first_damaged",
     "keep_array",
     "keep_text",
+    "row_lists",
     "shared_lists",
 ]
 
@@ -78,10 +80,11 @@ def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     size = text_size(array, count)
     if size > max_bytes:
         raise CannotKeepError
-    if array.num_chunks <= _MANY_PIECES:
-        kept = max(size, kept_bytes(array))
-        if kept <= HELD_BYTES + HELD_BYTES_OF_ROW * count or kept <= 2 * size:
-            return max(0, kept - OFFSET_BYTES), shared_lists, [array]
+    chunks = array.chunks if array.num_chunks <= _MANY_PIECES else ()
+    if chunks and all(are_whole(chunk.buffers()) for chunk in chunks):
+        held = max(size, array.get_total_buffer_size()) + PIECE_BYTES * (len(chunks) - 1)
+        if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count or held <= 2 * size:
+            return max(0, held - OFFSET_BYTES), shared_lists, [array]
     if count <= FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
@@ -94,10 +97,13 @@ def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
     return [cells[rows]]
 
 
+def row_lists(cells: list[Any], _: slice) -> list[list[Any]]:
+    """The cells of a frame of one row, each of a column of its own."""
+    return [[cell] for cell in cells]
+
+
 def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
     """The cells of arrays, after `first_damaged` found nothing; calls `pause` after each."""
-    if rows.stop == 1:  # of a frame of one row
-        return [(array.chunk(0) if array.num_chunks == 1 else array).to_pylist() for array in arrays]
     lists = []
     for array in arrays:
         lists.append(array[rows].to_pylist())
