@@ -122,7 +122,7 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     ),
     acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
     remove_what_has_grown: "I2 acknowledged, but n",
-    forget_what_was_parked: "stuck: these are still parked",
+    forget_what_was_parked: "stuck: these are still parked|order: .* after a later one of their producer",
     deliver_again_without_looking: "I2 stored more than once",
     deliver_lines_before_objects: "I2 stored before the object it points to",
     know_what_is_delivered: "I2 acknowledged, but n|I4 acknowledged lines have vanished without a note",
