@@ -24,7 +24,7 @@ from .cells import NUMBERS
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, place
 from .datatypes.category_code import without_categories
-from .kept.arrow_memory import are_whole
+from .kept.arrow_memory import watch
 from .kept.arrow_text import (
     HELD_BYTES,
     HELD_BYTES_OF_ROW,
@@ -33,7 +33,6 @@ from .kept.arrow_text import (
     first_damaged,
     keep_array,
     keep_text,
-    row_lists,
     shared_lists,
 )
 from .kept.categories import chosen_lists, keep_categories, known_categories
@@ -157,8 +156,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
         # Text of Arrow has one part, because to make a part takes as long as to read a column.
         texts: list[Any] = []
         places, types = [], []
-        cells, cell_places, cell_types = [], [], []
-        most_held = HELD_BYTES + HELD_BYTES_OF_ROW * count if count <= FEW_ROWS else -1
+        if watch.left > 0:
+            watch.left -= 1
+            most_held = HELD_BYTES + HELD_BYTES_OF_ROW * count
+        else:
+            watch.look()
+            most_held = -1
         for block in blocks:
             values = block.values
             kind = type(values)
@@ -167,19 +170,11 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
                 array = values._pa_array  # noqa: SLF001 - the public way takes several times as long
                 held = array.get_total_buffer_size()
                 if held <= most_held and array.num_chunks == 1:
-                    chunk = array.chunk(0)
-                    if count == 1:  # to read a text takes less than to look at the memory of its array
-                        size += held
-                        cells += chunk.to_pylist()
-                        cell_places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
-                        cell_types.append(values._dtype)  # noqa: SLF001 - see above
-                        continue
-                    if are_whole(chunk.buffers()):
-                        size += held - OFFSET_BYTES
-                        texts.append(array)
-                        places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
-                        types.append(values._dtype)  # noqa: SLF001 - see above
-                        continue
+                    size += held - OFFSET_BYTES
+                    texts.append(array)
+                    places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
+                    types.append(values._dtype)  # noqa: SLF001 - see above
+                    continue
                 part = keep_text(array, count, max_bytes)
                 dtype = values._dtype  # noqa: SLF001 - see above
                 if part[1] is shared_lists:
@@ -226,13 +221,9 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
                 return None
             kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
             dtypes.append(dtype)
-        if size > max_bytes:
-            return None
-        if cells:
-            kept.append((Places(cell_places), (0, row_lists, cells)))
-            dtypes.append(cell_types)
-            objects += len(cells) * (OBJECT_BYTES + PLACE_BYTES)
         if texts:
+            if size > max_bytes:
+                return None
             kept.append((Places(places), (0, shared_lists, texts)))
             dtypes.append(types)
             objects += len(texts) * (ARRAY_BYTES + PLACE_BYTES)

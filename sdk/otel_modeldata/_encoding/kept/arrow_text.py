@@ -5,7 +5,7 @@ them. So a copy holds the array, which touches hardly any code and no text. The 
 UTF-8 when it is encoded. Only an array that a program made of memory of its own can have such bytes, or change.
 
 What is a small part of a large array is read or copied at once, because it would keep all of the array in memory. So
-is what is in many pieces, in a part of a larger buffer, or the text of one row. The size of what is held is never less
+is what is in many pieces, or in a part of a larger buffer (`arrow_memory.py`). The size of what is held is never less
 than the text of its cells, even if these share it.
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
@@ -31,7 +31,6 @@ __all__ = [
     "first_damaged",
     "keep_array",
     "keep_text",
-    "row_lists",
     "shared_lists",
 ]
 
@@ -97,13 +96,10 @@ def cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
     return [cells[rows]]
 
 
-def row_lists(cells: list[Any], _: slice) -> list[list[Any]]:
-    """The cells of a frame of one row, each of a column of its own."""
-    return [[cell] for cell in cells]
-
-
 def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
     """The cells of arrays, after `first_damaged` found nothing; calls `pause` after each."""
+    if rows.stop == 1:  # of a frame of one row
+        return [(array.chunk(0) if array.num_chunks == 1 else array).to_pylist() for array in arrays]
     lists = []
     for array in arrays:
         lists.append(array[rows].to_pylist())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from otel_modeldata import Collector
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import MAX_DEFERRED_BYTES, MAX_JOINED_BYTES, Rows
+from otel_modeldata._encoding.kept.arrow_memory import watch
 from otel_modeldata._encoding.kept.arrow_text import shared_lists
 from otel_modeldata._encoding.snapshot import Snapshot, snapshot_of
 from otel_modeldata.exceptions import RecordTooLargeError
@@ -31,6 +32,12 @@ if not hasattr(pd.Series(["a"], dtype="string[pyarrow]").array, "_pa_array"):
 TEXTS = ["a", "", None, "é", "日本", "😀", "x" * 70, "y" * 3000]
 SLACK = 256
 """Bytes for the alignment of buffers."""
+
+
+@pytest.fixture(autouse=True)
+def _every_frame_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "left", 0)
+    monkeypatch.setattr(watch, "is_found", True)
 
 
 def _frame(texts: list[str | None]) -> pd.DataFrame:
@@ -148,3 +155,27 @@ def test_a_file_that_is_mapped_into_memory_may_change_afterwards(count: int, tmp
     rows = _rows(pd.DataFrame({"t": pd.arrays.ArrowStringArray(table["t"].cast(pa.large_string()))}))
     os.truncate(path, 0)  # to read what is mapped ends the process now
     assert json.loads(rows.text()) == [{"t": text} for text in texts]
+
+
+def test_the_first_frame_is_looked_at_and_some_later_ones_until_a_part_of_a_message_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "is_found", False)
+    own, read = _frame(["text"] * 3), _from_ipc(_frame(["text"] * 3), 500)
+    frames = [pd.concat([own, read], axis="columns"), own]
+    snapshot_of(own, MAX_DEFERRED_BYTES)
+    assert not watch.is_found
+    for _ in range(300):
+        for frame in frames:
+            snapshot_of(frame, MAX_DEFERRED_BYTES)
+        if watch.is_found:
+            break
+    assert watch.is_found
+    for frame in (read, own, read):
+        _check(frame)
+
+
+def test_a_process_that_gets_all_frames_from_messages_keeps_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "is_found", False)
+    for _ in range(100):
+        _check(_from_ipc(_frame(["text"] * 3), 500))

@@ -53,7 +53,7 @@ def _rows(frame: pd.DataFrame) -> Rows:
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize(
     ("count", "damaged"),
-    [(2, 0), (64, 63), (65, 64), (5000, 4999), *((MANY, row) for row in (0, 1023, 1024, MANY - 1))],
+    [(1, 0), (2, 0), (64, 63), (65, 64), (5000, 4999), *((MANY, row) for row in (0, 1023, 1024, MANY - 1))],
 )
 def test_texts_that_are_not_utf8_are_refused_when_they_are_encoded(count: int, damaged: int, pieces: int) -> None:
     rows = _rows(_frame(count, damaged, pieces=pieces))
@@ -61,12 +61,6 @@ def test_texts_that_are_not_utf8_are_refused_when_they_are_encoded(count: int, d
         with pytest.raises(UnsupportedValueError) as raised:
             rows.text()
         assert str(raised.value) == f"column 't', row {damaged}: {NOT_UTF8}"
-
-
-def test_the_text_of_one_row_is_refused_at_once() -> None:
-    with pytest.raises(UnsupportedValueError) as raised:
-        _rows(_frame(1, 0))
-    assert str(raised.value) == f"column 't', row 0: {NOT_UTF8}"
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
