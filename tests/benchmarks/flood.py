@@ -109,13 +109,13 @@ def template(client: int, plan: Plan) -> bytes:
 async def flood(plan: Plan) -> list[Counts]:
     """Send, and return the counts of each client."""
     os.nice(plan.nice)
+    templates = [template(number, plan) for number in range(len(plan.tenants))]  # takes seconds
     began = time.monotonic()
-    return await asyncio.gather(*(_client(n, plan, began) for n in range(len(plan.tenants))))
+    return await asyncio.gather(*(_client(number, raw, plan, began) for number, raw in enumerate(templates)))
 
 
-async def _client(number: int, plan: Plan, began: float) -> Counts:
+async def _client(number: int, raw: bytes, plan: Plan, began: float) -> Counts:
     counts = Counts(tenant=plan.tenants[number])
-    raw = template(number, plan)
     room = asyncio.Semaphore(plan.in_flight)
     end = began + plan.seconds
     due = began + number / len(plan.tenants) / plan.per_second

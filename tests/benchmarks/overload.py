@@ -33,9 +33,6 @@ CLIENTS: Final = {"noisy/blue": 40, "a/blue": 8, "b/blue": 8, "c/blue": 8}
 IN_FLIGHT = 16
 OVERLOAD = 3.0
 LEAST_GOODPUT = 0.8
-LEAST_SECONDS: Final = 3.0
-"""Of the peak and of the load: the first request of a receiver takes long on a busy machine, and what is offered
-follows from the peak."""
 BUDGET = 8 * MIB
 """Room for about 27 of the thousand requests that the clients may have in flight."""
 
@@ -57,8 +54,7 @@ def main() -> None:
 
 def overload(seconds: float) -> Run:
     """The figures of one run."""
-    seconds = max(seconds, LEAST_SECONDS)
-    peak, _ = _run(["noisy/blue"] * PEAK_CLIENTS, PEAK_IN_FLIGHT, 1e6, min(20.0, max(LEAST_SECONDS, seconds / 3)))
+    peak, _ = _run(["noisy/blue"] * PEAK_CLIENTS, PEAK_IN_FLIGHT, 1e6, min(20.0, seconds / 3))
     tenants = [tenant for tenant, count in CLIENTS.items() for _ in range(count)]
     per_client = OVERLOAD * peak["goodput_per_second"] / RECORDS / len(tenants)
     loaded, usage = _run(tenants, IN_FLIGHT, per_client, seconds)
