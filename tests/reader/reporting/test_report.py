@@ -341,7 +341,7 @@ def test_why_there_is_no_performance_is_said(deployment: Deployment) -> None:
         (
             "shop/blu",
             {},
-            "expected a deployment or a collection of {store}, got 'shop/blu': did you mean 'shop/blue' or ",
+            "expected a deployment or a collection of {store}, got 'shop/blu': did you mean 'shop/blue'?",
         ),
         ("shop", {}, "expected a deployment or a collection of {store}, got 'shop': "),
         ("shop/blue", {"by": "contry"}, "expected a column of inputs or outputs for the slices, got 'contry': "),
