@@ -159,9 +159,7 @@ def test_a_label_needs_a_deployment_where_the_store_has_several(tmp_path: Path) 
     )
     with pytest.raises(UnknownNameError) as unknown:
         reader.open(tmp_path).label("a_0", 1, deployment="shop/gren")
-    assert str(unknown.value) == (
-        f"expected a deployment of {tmp_path}, got 'shop/gren': did you mean 'shop/green'?"
-    )
+    assert str(unknown.value) == (f"expected a deployment of {tmp_path}, got 'shop/gren': did you mean 'shop/green'?")
 
 
 def test_joined_rows_are_shown_in_one_line(tmp_path: Path) -> None:

@@ -237,7 +237,11 @@ def test_secrets_come_from_files_and_variables_and_are_nowhere(
         (["shop/blue", "--header", "x-api-key=hunter2"], 2, "--header-env x-api-key=VARIABLE"),
         (["shop/blue", "--header", "x"], 2, "expected NAME=..."),
         (["shop/blue", "--header-env", "x-key=NO_SUCH_VARIABLE"], 2, "in the environment variable NO_SUCH_VARIABLE"),
-        (["shop/blue", "--header-file", "x-key=/no/such/file"], 2, "got No such file or directory at /no/such/file: correct it"),
+        (
+            ["shop/blue", "--header-file", "x-key=/no/such/file"],
+            2,
+            "got No such file or directory at /no/such/file: correct it",
+        ),
         (["shop/blue", "--target", "https://me:hunter2@host/"], 2, "--header-env or --header-file"),
         *(
             (
