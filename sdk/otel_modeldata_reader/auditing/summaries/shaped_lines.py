@@ -163,6 +163,8 @@ class _Block:
         long = self._ends[places] - self._starts[places] >= shape.head.size + shape.tail.size + _BRACKETS
         if not long.all():
             places = places[long]
+        if not len(places):  # the block may be shorter than what is read of a line
+            return places
         begins = self._parts(self._ends[places] - shape.tail.size, _WORD).view(np.uint64)[:, 0]
         alike = begins == shape.tail.content[:_WORD].view(np.uint64)[0]
         return places if alike.all() else places[alike]

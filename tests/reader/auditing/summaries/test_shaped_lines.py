@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from audited_lines import BLOB, ROWS, line
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_modeldata_reader.auditing import stored_line
@@ -139,6 +139,7 @@ def facts(one: Summarized) -> tuple[Any, ...]:
 
 @settings(max_examples=400)
 @given(LINES, LINES)
+@example([usual(0)], [b""])  # shorter than what is read of a line
 def test_any_lines_are_summarized_as_a_decoder_reads_them(first: list[bytes], second: list[bytes]) -> None:
     decoder = LineDecoder()
     for lines in (first, second):  # the second block with the shapes of the first one
