@@ -116,7 +116,8 @@ def main() -> None:  # noqa: PLR0915 (one answer after the other)
     }, counts
     assert len(found.rows) == min(expected["rare"], 500), (len(found.rows), expected)
     assert [one.id for one in request.rows] == [page.rows[-1].id]
-    assert all(entry.values[3] >= _ABOVE for entry in filtered.rows)
+    place = filtered.columns.index("inputs.feature_03")
+    assert all(entry.values[place] >= _ABOVE for entry in filtered.rows)
     studio.close()
     print(json.dumps(figures))
 
