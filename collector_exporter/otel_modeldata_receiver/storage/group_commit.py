@@ -51,10 +51,12 @@ __all__ = ["Appended", "PartitionWriter"]
 logger = logging.getLogger(__name__)
 
 _SHARED_SECONDS: Final = 0.005
-"""How long a small block waits for callers; an append costs as much as the work for several of them."""
+"""How long a small block waits for callers, at least; an append costs as much as the work for several of them."""
+_CALL_SECONDS: Final = 0.0005
+"""For many callers it waits so long for each: about the time in which a request of one record is read and mapped."""
 _SHARED_CALLS: Final = 4
 """Callers of the block before it, at least."""
-_ENOUGH_CALLS: Final = 16
+_ENOUGH_CALLS: Final = 64
 """Callers of a block that waits for no more than came before: what the append costs each of them is little."""
 _BLOCKS_IN_A_ROW: Final = 4
 """Blocks with several callers, after which one waits for twice as many."""
@@ -266,7 +268,7 @@ class PartitionWriter:
             return
         linger = self._linger
         if linger <= 0 and self._waits_for_calls:
-            linger = _SHARED_SECONDS
+            linger = max(_SHARED_SECONDS, self._expected_calls * _CALL_SECONDS)
         left = self._calls[0].arrived + linger - asyncio.get_running_loop().time()
         are_stored = self.blobs.is_suspected or bool(self._in_blob)
         if linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
@@ -371,7 +373,7 @@ class PartitionWriter:
             self._blocks_in_a_row = 0
         if self._blocks_in_a_row >= _BLOCKS_IN_A_ROW and 1 < answered < _ENOUGH_CALLS:
             self._before_trial = answered
-            return max(2 * answered, _SHARED_CALLS)
+            return min(max(2 * answered, _SHARED_CALLS), _ENOUGH_CALLS)
         return answered if answered >= _SHARED_CALLS else 0
 
     def _give_up(self, error: StoreError) -> None:

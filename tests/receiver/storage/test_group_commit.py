@@ -74,7 +74,7 @@ def _blocks_of_callers(count: int, turns: int) -> list[int]:
 
 
 def test_of_many_callers_more_share_an_append_than_arrive_while_it_lasts() -> None:
-    assert _blocks_of_callers(64, turns=5) == [3, 5, 5, 5, 10, *[13] * 22, 6]
+    assert _blocks_of_callers(64, turns=5) == [3, 5, 5, 5, 10, 20, 40, 64, 40, 40, 40, 40, 8]
 
 
 def test_few_callers_do_not_all_wait_for_each_other_while_nothing_is_appended() -> None:
