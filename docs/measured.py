@@ -127,16 +127,17 @@ def _frames(_: str) -> str:
 
 
 def _frames_of(case: str) -> str:
-    """p50 and p99 for each number of rows; the CPU time of the process for the largest."""
+    """p50 and p99 for each number of rows, p50 of frames that waited, and CPU times."""
     counts = ["1", "32", "1000"]
     ratios = {name: {figure: _ratio(one) for figure, one in by_figure.items()} for name, by_figure in _by_frame(case)}
     lines = []
     for kind in dict.fromkeys(name.rpartition(" x ")[0] for name in ratios):
         by_count = [ratios[f"{kind} x {count}"] for count in counts]
         calls = [f"{one['p50_us']} / {one['p99_us']}" for one in by_count]
-        lines.append((kind, *calls, " / ".join(one["cpu_us"] for one in by_count), by_count[-1]["all_cpu_us"]))
-    head = ("frame", *(f"{count} row{'s'[: count != '1']}, p50 / p99" for count in counts), "CPU of the call")
-    return _paragraph((*head, "CPU of the process, 1000 rows"), lines)
+        each = (" / ".join(one.get(figure, "-") for one in by_count) for figure in ("waited_p50_us", "cpu_us"))
+        lines.append((kind, *calls, *each, by_count[-1]["all_cpu_us"]))
+    head = ("frame", *(f"{count} row{'s'[: count != '1']}, p50 / p99" for count in counts))
+    return _paragraph((*head, "frame that waited, p50", "CPU of the call", "CPU of the process, 1000 rows"), lines)
 
 
 def _extremes(_: str) -> str:

@@ -1,8 +1,8 @@
 """One SDK in a process of its own, which collects when it is asked: `python collect_on_request.py SIDE [--no-arrow]`.
 
 A request is a line of JSON on standard input, the name of a method of `Asked` and its arguments; the answer is a line,
-too. Between two requests the process waits, as a server does, so a call is measured with cold caches. The frame of a
-call is made before the wait, and is new each time.
+too. Between two requests the process waits, as a server does, so a call is measured with cold caches. Each call has a
+new frame. It is made when the call is asked for, as a server makes it of the request that woke it, or before (`make`).
 """
 
 from __future__ import annotations
@@ -51,8 +51,12 @@ class Asked:
             self._frames.collect()
         return {"collected": int(is_new)}
 
+    def make(self) -> dict[str, int]:
+        """Make the next frame now."""
+        return self._frames.make()
+
     def collect(self) -> dict[str, float]:
-        """Collect the next frame."""
+        """Collect the next frame, which is made now unless it was made before."""
         return self._frames.collect()
 
     def copy(self, floats: int) -> dict[str, float]:
@@ -74,29 +78,32 @@ class Asked:
 
 
 class _Frames:
-    """Frames of one kind and size, each made when the one before was collected."""
+    """Frames of one kind and size."""
 
     def __init__(self, builds: list[Callable[[], pd.DataFrame]], collect: Callable[[pd.DataFrame], object]) -> None:
         self._builds = builds
         self._collect = collect
+        self._made: list[pd.DataFrame] = []
         self._count = 0
         self.build_cpu = 0.0
-        self._make()
+
+    def make(self) -> dict[str, int]:
+        """Make the next frame."""
+        cpu = time.thread_time()
+        self._made.append(self._builds[self._count % VARIANTS]())
+        self._count += 1
+        self.build_cpu += time.thread_time() - cpu
+        return {"made": self._count}
 
     def collect(self) -> dict[str, float]:
         """The time of the call and the CPU time of its thread."""
-        frame, collect = self._frame, self._collect
+        if not self._made:
+            self.make()
+        frame, collect = self._made.pop(), self._collect
         cpu, wall = time.thread_time(), time.perf_counter()
         collect(frame)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
-        self._count += 1
-        self._make()
         return {"wall": wall, "cpu": cpu}
-
-    def _make(self) -> None:
-        cpu = time.thread_time()
-        self._frame = self._builds[self._count % VARIANTS]()
-        self.build_cpu += time.thread_time() - cpu
 
 
 def _collector(is_ours: bool, collection: str) -> Callable[[Any], object]:

@@ -12,18 +12,20 @@ if TYPE_CHECKING:
 
     from case import Row
 
-_FIGURES = ("p50_us", "p99_us", "cpu_us", "all_cpu_us")
+_FIGURES = ("p50_us", "p99_us", "waited_p50_us", "cpu_us", "all_cpu_us")
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """Times of a call in us, then ours divided by the other's: p50, p99, CPU of the call, CPU of the process.
+    """Times of a call in us, then ours divided by the other's: p50, p99, p50 of frames that waited, CPU, all CPU.
 
     `bound` is the target of p50, or of p50 and p99; `!` is behind a ratio that exceeds it.
     """
-    legend = "us: p50 of a call; then ours / its: p50, p99, CPU of the call, CPU of the process"
+    legend = (
+        "us: p50 of a call; then ours / its: p50, p99, p50 of frames that waited, CPU of the call and of the process"
+    )
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption=legend)
     shown.add_column("frame", no_wrap=True)
-    for head in ("rows", "us", "its us", "p50", "p99", "CPU", "all", "bound"):
+    for head in ("rows", "us", "its", "p50", "p99", "late", "CPU", "all", "bound"):
         shown.add_column(head, justify="right", no_wrap=True)
     lines: dict[str, dict[str, Row]] = {}
     for row in rows:

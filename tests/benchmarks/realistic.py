@@ -4,8 +4,9 @@ Each SDK has a process of its own, which collects when it is asked: a call of ou
 pause. So a slow moment of the machine affects both, neither takes the other's interpreter lock, and both are cold. What
 arrives is compared with the values that the frames were made of. A figure is named `KIND x ROWS FIGURE`:
 
-- `p50_us`, `p99_us`: time of the call;
-- `cpu_us`: CPU time of the calling thread, the median;
+- `p50_us`, `p99_us`: time of the call, with a frame that was made just before, as in a server;
+- `waited_p50_us`: the same with a frame that was made before the pause, so that its memory is cold, too;
+- `cpu_us`: CPU time of the calling thread, the median, with a frame that was made just before;
 - `all_cpu_us`: CPU time of the process per event, with encoding and delivery.
 """
 
@@ -220,19 +221,32 @@ class _Pair:
         self.sent[frames.collection] = self.sent.get(frames.collection, 0) + first
         before = self._flush()
         measured: dict[str, list[dict[str, float]]] = {side: [] for side in self._sides}
+        waited: dict[str, list[float]] = {side: [] for side in self._sides}
         for _ in range(calls):
             for side, process in self._sides.items():
                 time.sleep(frames.pause_seconds)
                 measured[side].append(process.ask("collect"))
-            self.sent[frames.collection] += 1
-            if frames.is_large:
-                self._flush()
+            self._sent(frames)
+            for side, process in self._sides.items():
+                process.ask("make")
+                time.sleep(frames.pause_seconds)
+                waited[side].append(process.ask("collect")["wall"])
+            self._sent(frames)
         after = self._flush()
-        figures = {side: _figures(calls, after[side] - before[side]) for side, calls in measured.items()}
+        figures = {
+            side: _figures(calls, waited[side], cpu=(after[side] - before[side]) / (2 * len(calls)))
+            for side, calls in measured.items()
+        }
         if frames.name == _COPIED:
             copied = [self._sides["ours"].ask("copy", frames.cells)["wall"] for _ in range(calls)]
             figures["memcpy"] = {"p50_us": float(np.median(copied)) * 1e6}
         return figures
+
+    def _sent(self, frames: Frames) -> None:
+        """Count a frame; a large one is delivered before the next one is collected."""
+        self.sent[frames.collection] += 1
+        if frames.is_large:
+            self._flush()
 
     def _flush(self) -> dict[str, float]:
         """Wait until everything has arrived; the CPU time of each process so far."""
@@ -244,10 +258,11 @@ class _Pair:
         return cpu | {"official": self._sides["official"].ask("flush")["cpu"]}
 
 
-def _figures(measured: list[dict[str, float]], cpu: float) -> Run:
+def _figures(measured: list[dict[str, float]], waited: list[float], *, cpu: float) -> Run:
     p50, p99 = np.percentile([one["wall"] for one in measured], [50, 99]) * 1e6
     thread = float(np.median([one["cpu"] for one in measured])) * 1e6
-    return {"p50_us": p50, "p99_us": p99, "cpu_us": thread, "all_cpu_us": cpu / len(measured) * 1e6}
+    waited_p50 = float(np.median(waited)) * 1e6
+    return {"p50_us": p50, "p99_us": p99, "waited_p50_us": waited_p50, "cpu_us": thread, "all_cpu_us": cpu * 1e6}
 
 
 def _progress(text: str) -> None:
