@@ -44,8 +44,8 @@ logger = logging.getLogger(__name__)
 
 _SWITCH_SECONDS: Final = 0.001
 _NEW_OBJECTS: Final = 5_000
-"""After so many, the garbage collector looks at them. By default (700) it looks again and again at the objects of
-requests under way, which takes a tenth of the work for small ones; nearly nothing here is garbage in cycles."""
+"""After so many, the garbage collector looks at them. By default it looks again and again at the objects of requests
+under way, which takes a tenth of the work for small ones; nearly nothing here is garbage in cycles."""
 _MAPPING_BYTES: Final = 512 * 1024 * 1024
 _MAPPING_MESSAGES: Final = 8
 """The memory of the mapping process: this, and this many times the largest message. It is far more than it needs, to
@@ -271,6 +271,7 @@ async def run(
             config.instance,
         )
         announce(server)
+        gc.collect()
         gc.freeze()  # modules and what was made at the start: they stay, and are not looked at again
         gc.set_threshold(_NEW_OBJECTS)
         await stop_requested.wait()

@@ -36,6 +36,7 @@ def _open(url: str, failed: Callable[[str], object]) -> None:
     import webbrowser  # noqa: PLC0415 (only here)
 
     try:
-        webbrowser.open(url)
+        if not webbrowser.open(url):
+            failed("no browser started")
     except (OSError, webbrowser.Error) as error:
         failed(str(error))

@@ -78,7 +78,7 @@ async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bo
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
     at_once = _FOLDERS_AT_ONCE if lingers else _FOLDERS_WITHOUT_LINGER
-    if not mapped.large and not mapped.rejected:
+    if not mapped.large and not mapped.rejected and not mapped.defects:
         return await _append(sink, mapped.lines, at_once)
     committed = await _all(
         _append(sink, mapped.lines, at_once),

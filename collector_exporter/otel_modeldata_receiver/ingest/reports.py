@@ -103,7 +103,7 @@ class Reports:
         """Count and log the records that are in quarantine, by kind."""
         for defect in committed.defects:
             kind = type(defect).__name__
-            message = "internal error (a bug), records are in quarantine: %s"
+            message = "internal error (a bug): %s: records are in quarantine, or were mapped one by one"
             self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
         self._totals.quarantined += sum(one.records for one in committed.rejected)
         kinds: dict[str, int] = {}

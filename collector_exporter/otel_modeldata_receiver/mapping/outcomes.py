@@ -64,7 +64,8 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
         lines: the lines by folder, in the order of the records.
         large: events whose payload is stored as an object before their line.
         rejected: records that cannot become lines.
-        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
+        defects: internal errors that caused a rejection, or that records were mapped one by one; the reasons of
+            rejections contain only the names of their types.
         records: how many records it has.
         left_out: how many of them are spans that the settings exclude.
         calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
@@ -164,7 +165,7 @@ class Outcomes:
                 sent = sum(map(len, chunk))
             folders = len(lines)
             last: Outcome | Exception = None
-            run = _run_of(scope.mapper, chunk) if share.folders < most_folders else None  # it has one folder
+            run = self._run_of(scope.mapper, chunk) if share.folders < most_folders else None  # it has one folder
             if run is None:
                 size, last = yield from self._map_each(chunk, share, scope)
             else:
@@ -199,6 +200,17 @@ class Outcomes:
                     lines = self._lines
         self._count(share, done - counted, room)
         yield from self._end_scope(part, scope, records[done:], room)
+
+    def _run_of(self, mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
+        """The lines of the first of some records, made together; None where each is to be mapped alone."""
+        if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+            return None
+        try:
+            return mapper.run_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+        except Exception as error:  # noqa: BLE001 (error boundary: each record is mapped alone, and the bug is reported)
+            if not any(type(error) is type(defect) for defect in self._defects):
+                self._defects.append(error)
+            return None
 
     def _map_each(
         self, chunk: Sequence[Record], share: Share, scope: Mappers
@@ -361,16 +373,6 @@ class _Rejecting:
         return None
 
     def line_of_large(self, _: Record) -> PlacedLine | None:
-        return None
-
-
-def _run_of(mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
-    """The lines of the first of some records, made together; None where each is to be mapped alone."""
-    if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
-        return None
-    try:
-        return mapper.run_of(records)  # type: ignore[arg-type]  # only large ones are not copied
-    except Exception:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it, when it is mapped alone)
         return None
 
 

@@ -39,7 +39,12 @@ def test_other_systems_have_one(monkeypatch: pytest.MonkeyPatch, platform: str) 
 def test_the_address_is_opened_and_a_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     failed: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+
+    def open_one(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_one)
     browser._open("http://127.0.0.1:4390/", failed.append)
     assert (opened, failed) == (["http://127.0.0.1:4390/"], [])
 
@@ -49,6 +54,9 @@ def test_the_address_is_opened_and_a_failure_is_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(webbrowser, "open", fail)
     browser._open("http://127.0.0.1:4390/", failed.append)
     assert failed == ["no such browser"]
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)  # as for a program that is missing
+    browser._open("http://127.0.0.1:4390/", failed.append)
+    assert failed == ["no such browser", "no browser started"]
 
 
 def test_without_one_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,7 +204,14 @@ class _Fickle(RecordingBackend):
 )
 def test_a_wrong_configuration_ends_the_check_at_once(variables: dict[str, str], hop: str, start: str) -> None:
     environment = read_environment(variables)
-    examination = Examination(environment=environment, collection="doctor", store=None, timeout=1.0, large=False)
+    examination = Examination(
+        environment=environment,
+        collection="doctor",
+        store=None,
+        timeout=1.0,
+        large=False,
+        named="OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
     (only,) = run.examine(examination)
     assert (only.name, only.outcome, only.sentence[: len(start)]) == (hop, "failed", start)
 

@@ -15,6 +15,7 @@ from otel_modeldata_receiver.exceptions import (
 )
 from otel_modeldata_receiver.mapping import body
 from otel_modeldata_receiver.mapping import resource as origin
+from otel_modeldata_receiver.mapping.line_template import scope_templates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +44,27 @@ async def test_an_internal_error_affects_only_the_record_that_causes_it(
         assert [line["reason"] for line in made.lines("_quarantine/2026/11/22/12")] == [reason] * 2
         assert made.recorded.values()["otel_modeldata.quarantined"] == {(("reason", "defect"),): 2}
     assert caplog.messages == [
-        "internal error (a bug), records are in quarantine: KeyError",
+        "internal error (a bug): KeyError: records are in quarantine, or were mapped one by one",
         "2 records went to _quarantine: defect",
     ]
     assert "in defective" in caplog.text
+
+
+async def test_an_internal_error_about_adjacent_records_costs_none_of_them_and_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def defective(*_: object, **__: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(scope_templates, "made", defective)
+    async with fixture(tmp_path) as made:
+        for first in (0, 100, 200):  # a shape is known after two records of it
+            answer = await made.accept(request(*inputs(*map(str, range(100 + first, 120 + first)))))
+            assert answer == FULL_SUCCESS
+        assert len(made.ids(INPUTS)) == 60
+    assert caplog.messages == [
+        "internal error (a bug): TypeError: records are in quarantine, or were mapped one by one",
+    ]
 
 
 async def test_an_internal_error_about_a_resource_affects_only_its_records(

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
-"""Wins over the endpoint of all signals."""
 
 _DESCRIPTION: Final = """\
 Send one event as a Collector in this shell would, and report each step: name,
@@ -105,9 +104,11 @@ def doctor(arguments: argparse.Namespace) -> None:
     try:
         from otel_modeldata.environment import STORE_VARIABLE, read_environment  # noqa: PLC0415 (only for this)
 
-        from .run import ENDPOINT_FLAG, ENDPOINT_VARIABLE, Examination, examine  # noqa: PLC0415
+        from .network import ENDPOINT_VARIABLE, endpoint_variable  # noqa: PLC0415
+        from .run import ENDPOINT_FLAG, Examination, examine  # noqa: PLC0415
     except ImportError as error:
         raise missing_package(error, "receiver") from None
+    named = endpoint_variable(os.environ) if arguments.endpoint is None else ENDPOINT_FLAG
     with _sending_to(arguments.endpoint, ENDPOINT_VARIABLE, STORE_VARIABLE):
         environment = read_environment()
         examination = Examination(
@@ -116,7 +117,7 @@ def doctor(arguments: argparse.Namespace) -> None:
             store=arguments.store or environment.store,
             timeout=arguments.timeout,
             large=arguments.large,
-            **({} if arguments.endpoint is None else {"named": ENDPOINT_FLAG}),
+            named=named,
         )
         hops = _printed(examine(examination), None if arguments.json else writer())
     if any(hop.outcome == "failed" for hop in hops):

@@ -21,11 +21,15 @@ from ...mapping.signal import LOGS
 from .hop import Hop, failed, not_checked, passed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from otel_modeldata.environment import Endpoint
 
-__all__ = ["hops"]
+__all__ = ["ENDPOINT_VARIABLE", "endpoint_variable", "hops"]
+
+ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
+"""Wins over the endpoint of all signals."""
+_SHARED_ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 _NAME: Final = "name"
 _CONNECTION: Final = "connection"
@@ -60,7 +64,12 @@ _CURES: Final = {
 _LOOK_AT_LOG: Final = "look at its log"
 
 
-def hops(endpoint: Endpoint, timeout: float, named: str = "OTEL_EXPORTER_OTLP_ENDPOINT") -> Iterator[Hop]:
+def endpoint_variable(variables: Mapping[str, str]) -> str:
+    """The variable of an environment from which the endpoint is read."""
+    return ENDPOINT_VARIABLE if variables.get(ENDPOINT_VARIABLE) else _SHARED_ENDPOINT_VARIABLE
+
+
+def hops(endpoint: Endpoint, timeout: float, named: str) -> Iterator[Hop]:
     """Each step of a connection to an endpoint, until one fails.
 
     Args:
@@ -102,7 +111,7 @@ def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Ho
     with closing(connection):
         if not endpoint.secure:
             yield not_checked(_TLS, "not used: the endpoint's URL begins with http://")
-            yield _protocol(connection, endpoint)
+            yield _protocol(connection, endpoint, named)
             return
         try:
             encrypted = _context(endpoint).wrap_socket(connection, server_hostname=host)
@@ -111,7 +120,7 @@ def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Ho
             return
     with closing(encrypted):
         yield passed(_TLS, _certificate(encrypted))
-        yield _protocol(encrypted, endpoint)
+        yield _protocol(encrypted, endpoint, named)
 
 
 def _resolved(host: str, port: int, named: str) -> Hop:
@@ -171,7 +180,7 @@ def _certificate(connection: ssl.SSLSocket) -> str:
     return f"{connection.version()}, the certificate is valid until {certificate.get('notAfter', 'unknown')}"
 
 
-def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
+def _protocol(connection: socket.socket, endpoint: Endpoint, named: str) -> Hop:
     """Whether the endpoint supports HTTP/2, which gRPC is based on."""
     connection.settimeout(_PROBE_SECONDS)
     try:
@@ -186,7 +195,7 @@ def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
         answer = b""
     if len(answer) == _FRAME_HEADER_BYTES and answer[3] == _SETTINGS:
         return passed(_PROTOCOL, "HTTP/2, as gRPC needs it")
-    return failed(_PROTOCOL, _no_http2(answer, endpoint))
+    return failed(_PROTOCOL, _no_http2(answer, endpoint, named))
 
 
 def _first_bytes(connection: socket.socket) -> bytes:
@@ -200,7 +209,7 @@ def _first_bytes(connection: socket.socket) -> bytes:
     return answer
 
 
-def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
+def _no_http2(answer: bytes, endpoint: Endpoint, named: str) -> str:
     if answer.startswith(_HTTP1):
         return (
             f"expected gRPC on {endpoint.target}, got an HTTP/1 server: OTLP over gRPC usually has port 4317, and 4318 "
@@ -217,7 +226,7 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
         )
     return (
         f"expected gRPC in plain text on {endpoint.target}, got a closed connection: if it uses TLS, write "
-        "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
+        f"https:// in {named}"
     )
 
 

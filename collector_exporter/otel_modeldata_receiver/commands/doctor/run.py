@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
     from .canary import Canary
 
-__all__ = ["ENDPOINT_FLAG", "ENDPOINT_VARIABLE", "Examination", "examine"]
+__all__ = ["ENDPOINT_FLAG", "Examination", "examine"]
 
 ENDPOINT_FLAG: Final = "--endpoint"
-ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
 """What the flag sets: the variable that goes first."""
 _CONFIGURATION: Final = "configuration"
 _NETWORK: Final = "network"
@@ -48,7 +47,7 @@ class Examination:
         store: where to look for the line; None skips this step.
         timeout: seconds to wait for the acknowledgment, and again for the line.
         large: also send an event of 5 MiB.
-        named: where the endpoint is set, for sentences.
+        named: where the endpoint is set, for sentences: the flag, or a variable.
     """
 
     environment: Environment
@@ -56,13 +55,15 @@ class Examination:
     store: str | None
     timeout: float
     large: bool
-    named: str = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    named: str
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the environment; the endpoint is named as the user has set it."""
         return tuple(
-            replace(one, path=self.named) if one.path == ENDPOINT_VARIABLE and self.named == ENDPOINT_FLAG else one
+            replace(one, path=self.named)
+            if one.path == network.ENDPOINT_VARIABLE and self.named == ENDPOINT_FLAG
+            else one
             for one in self.environment.problems
         )
 

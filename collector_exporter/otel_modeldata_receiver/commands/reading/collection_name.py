@@ -17,13 +17,18 @@ _SHOWN = 5
 def full_name(store: Store, name: str) -> str:
     """`endpoint/deployment/collection` for the last part of it, as `query` takes it, too; else `name` itself.
 
+    A collection may lie at the root of a store, so that its name is one part. It is found by this name.
+
     Raises:
         ConfigError: several collections end with it.
         StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
     """
     if "/" in name.strip("/"):
         return name
-    found = [one.name for one in store.collections() if one.name.rpartition("/")[2] == name.strip("/")]
+    names = [one.name for one in store.collections()]
+    if name.strip("/") in names:
+        return name.strip("/")
+    found = [one for one in names if one.rpartition("/")[2] == name.strip("/")]
     if len(found) > 1:
         more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         raise ConfigError(

@@ -82,11 +82,10 @@ def export(arguments: argparse.Namespace) -> None:
     _check(arguments)
     url = chosen_store(arguments)
     with opened_reader(url, arguments.config) as store:
-        if not arguments.joined:
-            arguments.collection = full_name(store, arguments.collection)
-        rows = _rows(store, arguments)
+        name = arguments.collection if arguments.joined else full_name(store, arguments.collection)
+        rows = _rows(store, arguments, name)
         exported = _written(rows, arguments)
-        reports = rows.reports if arguments.joined else {arguments.collection: rows.report}
+        reports = rows.reports if arguments.joined else {name: rows.report}
     for name, report in reports.items():
         if not report.is_clean:
             sys.stderr.write(printable(f"{name}: {report}") + "\n")
@@ -106,21 +105,21 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"expected a deployment, such as shop/blue, with --joined, got {arguments.collection!r}")
 
 
-def _rows(store: Store, arguments: argparse.Namespace) -> Any:
+def _rows(store: Store, arguments: argparse.Namespace, name: str) -> Any:
     window = (arguments.since, arguments.until)
     columns = None if arguments.columns is None else [name.strip() for name in arguments.columns.split(",")]
     from otel_modeldata_reader import UnknownNameError  # noqa: PLC0415 (the command line starts without it)
     from otel_modeldata_reader.sql.table_names import quoted  # noqa: PLC0415 (likewise)
 
-    deployment = arguments.collection.strip("/")
+    deployment = name.strip("/")
     if not arguments.joined:
         try:
-            return store.read(arguments.collection, *window, columns=columns, where=arguments.where)
+            return store.read(name, *window, columns=columns, where=arguments.where)
         except UnknownNameError:
             if not any(one.name.startswith(f"{deployment}/") for one in store.collections()):
                 raise
         raise ConfigError(
-            f"expected a collection, got {arguments.collection!r}, which has several: add the name of one"
+            f"expected a collection, got {name!r}, which has several: add the name of one"
             + (", or --joined" if deployment.count("/") == 1 else "")
         )
     if arguments.where is not None and ";" in arguments.where:

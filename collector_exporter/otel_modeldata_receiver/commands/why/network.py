@@ -5,6 +5,7 @@ An empty request stores nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.diagnosis import Finding
@@ -25,7 +26,7 @@ _SECONDS: Final = 10.0
 
 def about_network(endpoint: Endpoint) -> Iterator[Finding]:
     """The first step of a connection that fails, or that none does."""
-    for hop in network.hops(endpoint, _SECONDS):
+    for hop in network.hops(endpoint, _SECONDS, network.endpoint_variable(os.environ)):
         if hop.outcome == "failed":
             yield Finding(
                 cause=f"no_{hop.name.lower()}" if hop.name != "authorized" else "not_authorized",

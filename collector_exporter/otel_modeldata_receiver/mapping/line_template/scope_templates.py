@@ -42,8 +42,8 @@ _MAX_LEARNED: Final = 8
 
 _LEAST_RUN: Final = 4
 """Fewer records are mapped one by one."""
-_MOST_MISSES: Final = 2
-"""Then the records of the scope are mapped one by one."""
+_MOST_MISSES: Final = 3
+"""After so many times in a row that adjacent records were no run, those of the scope are mapped one by one."""
 
 
 class _NotOrdinaryError(Exception):
@@ -93,7 +93,7 @@ class ScopeTemplates:
         self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self._misses = 0
-        """How often adjacent records were no run."""
+        """How often in a row adjacent records were no run."""
         self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
@@ -127,10 +127,10 @@ class ScopeTemplates:
 
         None where `line_of` is to be asked for each of them.
         """
-        if self._misses > _MOST_MISSES:
+        if self._misses >= _MOST_MISSES:
             return None
         run = self._run_of(records)
-        self._misses += run is None
+        self._misses = self._misses + 1 if run is None else 0
         return run
 
     def _run_of(self, records: Sequence[bytes]) -> RecordRun | None:

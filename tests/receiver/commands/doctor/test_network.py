@@ -28,8 +28,25 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://b:2"},
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        ),
+        ({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": ""}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ],
+)
+def test_the_variable_that_is_used_is_named(variables: dict[str, str], named: str) -> None:
+    assert network.endpoint_variable(variables) == named
+
+
 def way(endpoint: Endpoint) -> Hops:
-    return {hop.name: (hop.outcome, hop.sentence) for hop in network.hops(endpoint, 10.0)}
+    return {
+        hop.name: (hop.outcome, hop.sentence) for hop in network.hops(endpoint, 10.0, "OTEL_EXPORTER_OTLP_ENDPOINT")
+    }
 
 
 def test_a_name_that_does_not_resolve_is_reported() -> None:

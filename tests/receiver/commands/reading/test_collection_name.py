@@ -44,6 +44,13 @@ def test_of_several_the_whole_name_is_needed(tmp_path: Path) -> None:
     )
 
 
+def test_a_whole_name_of_one_part_goes_first(tmp_path: Path) -> None:
+    """A destination may be a folder at the root of the store."""
+    write(tmp_path, [line()])
+    write(tmp_path, [line()], collection="model_inputs")
+    assert [named(tmp_path, name) for name in ("model_inputs", "/model_inputs/")] == ["model_inputs"] * 2
+
+
 def test_export_takes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "store", [line()])
     file = tmp_path / "x.csv"
