@@ -77,6 +77,8 @@ def _machine(case: str) -> str:
         return ""
     machine = run["machine"]
     runs = "one run" if run["repeat"] == 1 else f"medians of {run['repeat']} runs"
+    if any(row["figure"].endswith(" calls") for row in run["rows"]):
+        runs = f"all calls of {run['repeat']} rounds"
     return (
         f"\nMeasured on {run['date']}, commit `{run['commit']}`, {runs}: {machine['cpus']} cores "
         f"({machine['processor']}), {machine['system']}, Python {machine['python']}.\n\n"
@@ -84,16 +86,35 @@ def _machine(case: str) -> str:
 
 
 def _cases(wanted: str) -> str:
+    """The figures of cases, with their targets, and the commit where the cases were measured at different ones.
+
+    Raises:
+        ValueError: a case was never measured.
+    """
+    parts = [part.split() for part in wanted.split(";")]
+    if missing := [case for case, *_ in parts if not _rows(case)]:
+        raise ValueError(
+            f"expected the figures of {', '.join(missing)}, got none: run.py {' '.join(missing)} --figures"
+        )
+    commits = {case: f"{_run(case)['commit']}, {_run(case)['date']}" for case, *_ in parts}
+    are_different = len({*commits.values()}) > 1
     lines = []
-    for part in wanted.split(";"):
-        case, *figures = part.split()
+    for case, *figures in parts:
         for row in _rows(case):
             if not figures or row["figure"] in figures:
                 peer = row.get("peer")
                 beside = f"{_number(peer)} ({_NAMES.get(row['peer_name'], row['peer_name'])})" if peer else "-"
                 ratio = _ratio(row["ours"] / peer) if peer else "-"
-                lines.append((_run(case)["about"], _unit(row["figure"]), _number(row["ours"]), beside, ratio))
-    return _paragraph(("case", "figure", "otel-modeldata", "peer", "ratio"), lines)
+                line = (_run(case)["about"], _unit(row["figure"]), _number(row["ours"]), beside, ratio, _target(row))
+                lines.append((*line, commits[case]) if are_different else line)
+    head = ("case", "figure", "otel-modeldata", "peer", "ratio", "target")
+    return _paragraph((*head, "commit") if are_different else head, lines)
+
+
+def _target(row: dict[str, Any]) -> str:
+    """The target of a figure, and whether it was missed."""
+    target = str(row.get("target", "-"))
+    return target if row.get("met", True) else f"{target}: missed"
 
 
 def _attacks(_: str) -> str:

@@ -7,7 +7,8 @@ arrives is compared with the values that the frames were made of. A figure is na
 - `p50_us`, `p99_us`: time of the call, with a frame that was made just before, as in a server;
 - `waited_p50_us`: the same with a frame that was made before the pause, so that its memory is cold, too;
 - `cpu_us`: CPU time of the calling thread, the median, with a frame that was made just before;
-- `all_cpu_us`: CPU time of the process per event, with encoding and delivery.
+- `all_cpu_us`: CPU time of the process per event, with encoding and delivery;
+- `calls`: how many there were in all rounds. Of less than a hundred, p99 is nearly the slowest one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -43,7 +45,7 @@ _PAUSE_SECONDS: Final = 0.0025
 """The shortest pause: each SDK collects 200 frames in a second."""
 _ROUND_SECONDS: Final = 0.7
 """How long frames of one kind and size are collected in a round."""
-_CALLS: Final = (6, 100)
+_CALLS: Final = (12, 100)
 """Least and most calls of a round."""
 _LARGE_CELLS: Final = 50_000
 _ANSWER_SECONDS: Final = 120.0
@@ -146,14 +148,15 @@ def _frames(effort: Effort, *, environment: Environment) -> Sides:
         )
         _progress(str(pair.versions()))
         for number in range(effort.repeat):
-            figures: Sides = {side: [{}] for side in sides}
             for frames in wanted:
                 if frames.rows == _ROWS[0]:
                     _progress(f"round {number + 1} of {effort.repeat}: {frames.kind}")
-                for side, run in pair.round(frames, frames.calls(effort)).items():
-                    figures[side][0] |= {f"{frames.name} {figure}": value for figure, value in run.items()}
-            for side, (run,) in figures.items():
-                sides[side].append(run)
+                pair.round(frames, frames.calls(effort))
+        for name, calls in pair.calls.items():
+            for side, one in calls.items():
+                figures = one.figures if one.process else {"p50_us": _percentile(one.walls, 50)}
+                sides[side].append({f"{name} {figure}": value for figure, value in figures.items()})
+        sides = {side: [dict(item for run in runs for item in run.items())] for side, runs in sides.items()}
         assert receiver.stop() == 0
         add_store(arrived, Path(receiver.store))
         sent = pair.sent
@@ -200,13 +203,43 @@ def _process(command: Sequence[str], variables: dict[str, str]) -> Iterator[_Pro
         process.stdin.close()
 
 
+@dataclass(slots=True)
+class _Calls:
+    """The calls of one side with frames of one kind and size, of all rounds.
+
+    Attributes:
+        walls: seconds of each call, with a frame that was made just before.
+        waited: the same, with a frame that was made before the pause.
+        threads: CPU seconds of each of the first.
+        process: CPU seconds of the process for all of them.
+    """
+
+    walls: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    threads: list[float] = field(default_factory=list)
+    process: float = 0.0
+
+    @property
+    def figures(self) -> Run:
+        """All figures."""
+        return {
+            "p50_us": _percentile(self.walls, 50),
+            "p99_us": _percentile(self.walls, 99),
+            "waited_p50_us": _percentile(self.waited, 50),
+            "cpu_us": _percentile(self.threads, 50),
+            "all_cpu_us": self.process / (len(self.walls) + len(self.waited)) * 1e6,
+            "calls": len(self.walls),
+        }
+
+
 class _Pair:
-    """Both SDKs; `sent` counts the frames of each collection."""
+    """Both SDKs; `sent` counts the frames of each collection, `calls` has those of each kind by side."""
 
     def __init__(self, *, ours: _Process, official: _Process, sink: official.CountingSink) -> None:
         self._sides = {"ours": ours, "official": official}
         self._sink = sink
         self.sent: dict[str, int] = {}
+        self.calls: defaultdict[str, defaultdict[str, _Calls]] = defaultdict(lambda: defaultdict(_Calls))
 
     def versions(self) -> dict[str, str]:
         """What both sides make their frames with."""
@@ -214,33 +247,28 @@ class _Pair:
         assert ours == others
         return ours
 
-    def round(self, frames: Frames, calls: int) -> dict[str, Run]:
-        """The figures of so many calls of each SDK, in turn."""
+    def round(self, frames: Frames, count: int) -> None:
+        """So many calls of each SDK, in turn."""
         for process in self._sides.values():
             first = process.ask("prepare", frames.collection, frames.kind, frames.rows)["collected"]
         self.sent[frames.collection] = self.sent.get(frames.collection, 0) + first
-        before = self._flush()
-        measured: dict[str, list[dict[str, float]]] = {side: [] for side in self._sides}
-        waited: dict[str, list[float]] = {side: [] for side in self._sides}
-        for _ in range(calls):
+        before, calls = self._flush(), self.calls[frames.name]
+        for _ in range(count):
             for side, process in self._sides.items():
                 time.sleep(frames.pause_seconds)
-                measured[side].append(process.ask("collect"))
+                answer = process.ask("collect")
+                calls[side].walls.append(answer["wall"])
+                calls[side].threads.append(answer["cpu"])
             self._sent(frames)
             for side, process in self._sides.items():
                 process.ask("make")
                 time.sleep(frames.pause_seconds)
-                waited[side].append(process.ask("collect")["wall"])
+                calls[side].waited.append(process.ask("collect")["wall"])
             self._sent(frames)
-        after = self._flush()
-        figures = {
-            side: _figures(calls, waited[side], cpu=(after[side] - before[side]) / (2 * len(calls)))
-            for side, calls in measured.items()
-        }
+        for side, cpu in self._flush().items():
+            calls[side].process += cpu - before[side]
         if frames.name == _COPIED:
-            copied = [self._sides["ours"].ask("copy", frames.cells)["wall"] for _ in range(calls)]
-            figures["memcpy"] = {"p50_us": float(np.median(copied)) * 1e6}
-        return figures
+            calls["memcpy"].walls += [self._sides["ours"].ask("copy", frames.cells)["wall"] for _ in range(count)]
 
     def _sent(self, frames: Frames) -> None:
         """Count a frame; a large one is delivered before the next one is collected."""
@@ -258,11 +286,8 @@ class _Pair:
         return cpu | {"official": self._sides["official"].ask("flush")["cpu"]}
 
 
-def _figures(measured: list[dict[str, float]], waited: list[float], *, cpu: float) -> Run:
-    p50, p99 = np.percentile([one["wall"] for one in measured], [50, 99]) * 1e6
-    thread = float(np.median([one["cpu"] for one in measured])) * 1e6
-    waited_p50 = float(np.median(waited)) * 1e6
-    return {"p50_us": p50, "p99_us": p99, "waited_p50_us": waited_p50, "cpu_us": thread, "all_cpu_us": cpu * 1e6}
+def _percentile(seconds: list[float], percent: float) -> float:
+    return float(np.percentile(seconds, percent)) * 1e6
 
 
 def _progress(text: str) -> None:

@@ -1,7 +1,7 @@
 """The throughput of one receiver process: `python receiver.py [CASE ...]`; other benchmarks call `run` and `send`.
 
-Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `huge`
-(8 events of 400 KB), `single` (one event of 0.5 KB).
+Cases: `small` (512 events of 0.5 KB in each request), `pairs` (the same, inputs and outputs in turn), `large` (64
+events of 50 KB), `huge` (8 events of 400 KB), `single` (one event of 0.5 KB).
 Events look as our SDK sends them, and in all cases but `single` as a Collector forwards them. The real `otel-modeldata
 receive` stores them in a local folder, validated, de-duplicated and with fsync before each answer. The sender is a
 separate process with several requests in flight. It encodes nothing: a request is a template with a new number.
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = "RRRRRRRR"
 """Replaced by the number of the request."""
+_COLLECTIONS: Final = ("model_inputs", "model_outputs")
 _FULL_SUCCESS: Final = (b"", b"\n\0")
 """An answer without `partial_success`, and with an empty one, as Collectors write it."""
 
@@ -53,6 +54,7 @@ class Load:
         in_flight: how many requests wait for their answer at a time.
         connections: how many connections are used.
         by_collector: whether records are written as a Collector writes them.
+        collections: of the events, in turn.
     """
 
     events: int
@@ -61,10 +63,12 @@ class Load:
     in_flight: int = 8
     connections: int = 2
     by_collector: bool = True
+    collections: int = 1
 
 
 CASES: Final = {
     "small": Load(events=512, size=512, requests=1200),
+    "pairs": Load(events=512, size=512, requests=1200, collections=2),
     "large": Load(events=64, size=50_000, requests=400),
     "huge": Load(events=8, size=400_000, requests=400),
     "single": Load(events=1, size=512, requests=30_000, in_flight=64, connections=4, by_collector=False),
@@ -85,7 +89,7 @@ def template(load: Load, resource_values: dict[str, str]) -> bytes:
         record(
             body,
             {
-                semconv.CLOUDEVENTS_EVENT_TYPE: "azureml.inference.model_inputs",
+                semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(_COLLECTIONS[n % load.collections]),
                 semconv.AZUREML_MODEL_VERSION: "default",
                 semconv.AZUREML_DATA_TYPE: semconv.DATAFRAME_TYPE,
                 semconv.AZUREML_DATA_CONTENT_TYPE: semconv.JSON_CONTENT_TYPE,
@@ -94,9 +98,10 @@ def template(load: Load, resource_values: dict[str, str]) -> bytes:
                 semconv.AZUREML_PRODUCER_SEQUENCE: n,
                 semconv.AZUREML_CORRELATION_ID: f"9f0d1c0e-6b52-4d0c-9a51-{_NUMBER}{n:04x}",
             },
+            collection=_COLLECTIONS[n % load.collections],
             event_id=f"6f6d1c0e-6b52-4d0c-9a51-{_NUMBER}{n:04x}",
             time_ns=NOON + n * 1000,
-            event_name="azureml.inference.model_inputs",
+            event_name=semconv.event_type(_COLLECTIONS[n % load.collections]),
             trace_id=n.to_bytes(15, "big") + b"\x01",
             span_id=n.to_bytes(7, "big") + b"\x01",
             flags=1,

@@ -209,7 +209,15 @@ CASES: Final[dict[str, Case]] = {
     "receiver-small": Case(
         about="512 events of 0.5 KB in each request, 8 requests under way",
         run=_beside_file("small", 8),
-        targets={"events_per_second": [_AT_LEAST_LEVEL, Target(least=80_000, absolute=True)]},
+        targets={
+            "events_per_second": [_AT_LEAST_LEVEL, Target(least=80_000, absolute=True)],
+            "cpu_us_per_event": [Target(most=1.6, peer="file exporter")],
+        },
+    ),
+    "receiver-pairs": Case(
+        about="the same, inputs and outputs in turn",
+        run=_beside_file("pairs", 8),
+        targets={"cpu_us_per_event": [Target(most=1.6, peer="file exporter")]},
     ),
     "receiver-large": Case(
         about="64 events of 50 KB in each request",
