@@ -13,6 +13,9 @@ __all__ = ["category_bytes", "text_bytes"]
 
 _LONG: Final = 512
 """Characters of a text. To join shorter ones takes less time than to ask each for its size."""
+_ESTIMATED: Final = 2**20
+"""Characters of short texts of Latin-1 that count twice: to encode them takes longer than anything else that is done
+with them. With more, the difference might have a frame encoded at once."""
 _ASCII_BYTES: Final = sys.getsizeof("")
 """What Python takes for a text beside its characters, if all of them are ASCII."""
 _NARROW_BYTES: Final = sys.getsizeof(" ".join("éé")) - len("é é")
@@ -34,9 +37,11 @@ def text_bytes(texts: Sequence[str]) -> int:
     joined = "".join(texts)
     if joined.isascii():
         return len(joined)
-    if sys.getsizeof(joined) <= _NARROW_BYTES + len(joined):
+    is_narrow = sys.getsizeof(joined) <= _NARROW_BYTES + len(joined)
+    if is_narrow and len(joined) <= _ESTIMATED:
         return 2 * len(joined)
-    return max(len(joined.encode()), _kept_bytes(texts))
+    size = len(joined.encode())
+    return size if is_narrow else max(size, _kept_bytes(texts))
 
 
 def category_bytes(category: object) -> int:

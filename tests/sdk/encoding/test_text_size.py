@@ -74,6 +74,10 @@ def test_ascii_is_exact_and_latin_1_counts_twice_because_it_is_not_read(length: 
     assert text_bytes(["€" * length, "e"]) == 3 * length + 1
 
 
+def test_many_short_texts_are_exact() -> None:
+    assert text_bytes(["é" + "e" * 99] * 20_000) == 101 * 20_000
+
+
 class Subclass(str):  # noqa: SLOT000 - as an application may have it
     """Text that Python keeps in another way, with a length of its own: that of words."""
 
