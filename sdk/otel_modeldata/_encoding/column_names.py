@@ -149,12 +149,19 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
         ) from error
 
 
-def most_bytes(labels: Labels, width: int) -> int:
-    """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
-    if type(labels) is not ArrowLabels:
-        return sys.maxsize
-    size: int = labels.nbytes if labels.is_whole() else labels.memory.nbytes
-    return size - 4 * width
+def most_characters(labels: Labels, width: int) -> int:
+    """At least the characters of the names of a frame's columns, if that is known at once; else more than any name has.
+
+    Args:
+        labels: as `kept_labels` returned them.
+        width: number of columns.
+    """
+    if type(labels) is ArrowLabels:
+        size: int = labels.nbytes if labels.is_whole() else labels.memory.nbytes
+        return size - 4 * width
+    if type(labels) is tuple and labels and isinstance(labels[0], str):  # so all of them are text
+        return len("".join(labels)) + width * len(f"_{2 * width + 2}")  # names that are repeated get a number
+    return sys.maxsize
 
 
 def _row_maker(names: list[str]) -> Callable[..., object]:

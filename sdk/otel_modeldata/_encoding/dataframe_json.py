@@ -27,7 +27,7 @@ import msgspec
 
 from ..exceptions import UnsupportedValueError
 from ..validation.json_rows import MOST_OBJECTS, are_rows_in_pieces
-from .column_names import ArrowLabels, kept_labels, most_bytes
+from .column_names import ArrowLabels, kept_labels, most_characters
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
 from .kept.memory import labels_bytes
@@ -138,7 +138,7 @@ class Rows:
         if self.count * max(1, width) > MAX_DEFERRED_BYTES // 8:
             return False
         most = MAX_DEFERRED_BYTES // max(1, self.count)
-        return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
+        return most_characters(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:
         """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""

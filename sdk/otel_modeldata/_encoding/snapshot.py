@@ -252,7 +252,7 @@ def _share_texts(blocks: Any) -> tuple[list[Any], list[Any], list[Any], list[Any
         if type(values) is _PYTHON_TEXT:
             cells += values._ndarray.tolist()  # noqa: SLF001 - `np.asarray` takes longer
             places.append(block._mgr_locs)  # noqa: SLF001 - placements are immutable
-            dtypes.append(values.dtype)
+            dtypes.append(values._dtype)  # noqa: SLF001 - as above
         else:
             others.append(block)
     return others, cells, places, dtypes

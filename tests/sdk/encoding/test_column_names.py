@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
+import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata import Collector
-from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames, kept_labels
+from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames, kept_labels, most_characters
 from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 from otel_modeldata.testing import capture
@@ -91,6 +92,17 @@ def test_columns_have_the_same_names_after_equal_labels_of_other_types_as_alone(
     for labels in sets:
         index = pd.Index(labels, dtype=object, tupleize_cols=False)
         assert names.names_of(kept_labels(index)).names == ColumnNames(labels).names
+
+
+@given(st.lists(st.sampled_from(["a", "A", "b", "B_1", "a_1", "A_2", "", "é\ud800", "correlationid"]), min_size=1))
+def test_the_characters_of_names_are_known_without_the_names_unless_labels_are_no_text(labels: list[str]) -> None:
+    kept = kept_labels(pd.Index(labels, dtype=object))
+    most = most_characters(kept, len(labels))
+    for rename in (False, True):
+        assert sum(map(len, ColumnNames(kept, rename=rename).names)) <= most
+    assert most <= sum(map(len, labels)) + 5 * len(labels)
+    assert most_characters(kept_labels(pd.Index(range(5))), 5) == sys.maxsize
+    assert most_characters(kept_labels(pd.Index([7, 5])), 2) == sys.maxsize
 
 
 def test_the_same_labels_are_looked_up_once() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import mul
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +12,12 @@ from hypothesis import strategies as st
 from otel_modeldata._encoding.text_size import text_bytes
 
 NARROW, WIDE, WIDEST = st.characters(max_codepoint=0xFF), st.characters(codec="utf-8"), st.sampled_from("a€😀")
-TEXT = st.text(st.one_of(NARROW, WIDE, WIDEST), max_size=200) | st.text(NARROW, min_size=65, max_size=200)
+TEXT = st.text(st.one_of(NARROW, WIDE, WIDEST), max_size=200)
+LONG_TEXT = st.builds(mul, TEXT | st.text(NARROW, min_size=1), st.integers(1, 600))
+TEXTS = st.lists(TEXT) | st.lists(LONG_TEXT, max_size=8)
 
 
-@given(st.lists(TEXT))
+@given(TEXTS)
 def test_the_size_is_that_of_utf_8_or_of_the_characters_in_memory_or_of_latin_1_at_most_twice(texts: list[str]) -> None:
     exact = sum(len(text.encode()) for text in texts)
     in_memory = sum(len(text) * _width(text) for text in texts)
@@ -28,11 +33,24 @@ def _width(text: str) -> int:
 
 
 def test_text_with_an_emoji_counts_four_bytes_for_each_character() -> None:
-    for length in (10, 1000):
+    for length in (10, 100, 1000):
         assert text_bytes(["a" * length + "😀"] * 3) >= 3 * 4 * (length + 1)
 
 
-@given(st.lists(TEXT, min_size=1), st.data())
+@given(st.lists(LONG_TEXT, min_size=1, max_size=8), st.data())
+def test_text_that_was_encoded_before_counts_with_the_utf_8_that_python_keeps(
+    texts: list[str], data: st.DataObject
+) -> None:
+    texts = [f"{text}!" for text in texts]
+    for text in texts:
+        if data.draw(st.booleans()):
+            msgspec.json.encode(text)
+    utf8 = sum(len(text.encode()) for text in texts)
+    least = max(utf8, sum(len(text) * _width(text) for text in texts))
+    assert least <= text_bytes(texts) <= utf8 + sum((len(text) + 32) * max(2, _width(text)) for text in texts)
+
+
+@given(TEXTS.filter(bool), st.data())
 def test_a_lone_surrogate_anywhere_is_refused(texts: list[str], data: st.DataObject) -> None:
     which = data.draw(st.integers(0, len(texts) - 1))
     at = data.draw(st.integers(0, len(texts[which])))
@@ -41,7 +59,7 @@ def test_a_lone_surrogate_anywhere_is_refused(texts: list[str], data: st.DataObj
         text_bytes(texts)
 
 
-@pytest.mark.parametrize("first", ["", "a" * 65, "é" * 65, "€" * 65])
+@pytest.mark.parametrize("first", ["", "a" * 700, "é" * 700, "€" * 700])
 @pytest.mark.parametrize("other", [b"bytes", 1, None, ["list"], ("a",)])
 def test_what_is_not_text_is_noticed(first: str, other: object) -> None:
     for cells in ([first, other], [other, first]):
@@ -49,6 +67,28 @@ def test_what_is_not_text_is_noticed(first: str, other: object) -> None:
             text_bytes(cells)  # type: ignore[arg-type]
 
 
-def test_long_text_in_latin_1_counts_twice_because_it_is_not_read() -> None:
-    assert text_bytes(["é" * 100, "e"]) == 202
-    assert text_bytes(["€" * 100, "e"]) == 301
+@pytest.mark.parametrize("length", [100, 700])
+def test_ascii_is_exact_and_latin_1_counts_twice_because_it_is_not_read(length: int) -> None:
+    assert text_bytes(["e" * length, "e"]) == length + 1
+    assert text_bytes(["é" * length, "e"]) == 2 * length + 2
+    assert text_bytes(["€" * length, "e"]) == 3 * length + 1
+
+
+def test_many_short_texts_are_exact() -> None:
+    assert text_bytes(["é" + "e" * 99] * 20_000) == 101 * 20_000
+
+
+class Subclass(str):  # noqa: SLOT000 - as an application may have it
+    """Text that Python keeps in another way, with a length of its own: that of words."""
+
+    def __len__(self) -> int:
+        return self.count(" ") + 1
+
+
+@given(LONG_TEXT)
+def test_a_subclass_of_text_counts_no_less_and_is_refused_for_a_lone_surrogate(text: str) -> None:
+    cells = ["a" * 700, Subclass(text)]
+    assert text_bytes(cells) >= 700 + max(len(text.encode()), len(text) * _width(text))
+    with pytest.raises(UnicodeEncodeError):
+        text_bytes([*cells, Subclass(text + "\udfff")])
+    assert text_bytes(["a" * 700, Subclass("a" * 700)]) >= 1400
