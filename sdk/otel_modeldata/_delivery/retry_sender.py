@@ -61,7 +61,7 @@ class RetrySender:
         self._transport = transport
         self._reporter = reporter
         self._is_closed = False
-        self._turns = ShortTurns()
+        self._turns = ShortTurns(queue.is_urgent)
         self._has_rejected = False
         """Whether the endpoint has ever rejected a record."""
 
