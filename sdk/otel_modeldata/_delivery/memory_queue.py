@@ -192,6 +192,9 @@ class MemoryQueue:
             return
         self._joinable.pop(pending.key, None)  # at worst that of a later event, which then gets no more frames
         joined.append(None)
+        if joined[0] is None:  # the usual case
+            pending.joined = None
+            return
         for frame in joined[: joined.index(None)]:
             if frame is not None:
                 cast("Record", pending.record).join(frame.record)
