@@ -123,19 +123,21 @@ def test_a_large_frame_is_encoded_later_with_the_same_text() -> None:
     ),
     st.none() | st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 255)),
     st.integers(0, 2**40),
-    st.binary(max_size=300) | st.sampled_from([bytes(4_096), bytes(4_097), bytes(20_000)]),
-    st.booleans(),
+    st.builds(
+        PayloadBody,
+        st.binary(max_size=300) | st.sampled_from([bytes(4_096), bytes(4_097), bytes(20_000)]),
+        st.booleans(),
+    ),
 )
-def test_a_record_has_the_bytes_that_the_protobuf_library_makes(  # noqa: PLR0913 - the parts of a record
+def test_a_record_has_the_bytes_that_the_protobuf_library_makes(
     time_ns: int,
     attributes: dict[str, str | float],
     span: tuple[int, int, int] | None,
     sequence: int,
-    content: bytes,
-    is_text: bool,  # noqa: FBT001 - a drawn value
+    content: PayloadBody,
 ) -> None:
     context = None if span is None else SpanContext(span[0], span[1], is_remote=False, trace_flags=TraceFlags(span[2]))
-    record = Record("c", b"", time_ns, attributes, context, PayloadBody(content, is_text), "event-1", sequence)
+    record = Record("c", b"", time_ns, attributes, context, content, "event-1", sequence)
     expected = LogRecord(
         time_unix_nano=time_ns,
         observed_time_unix_nano=time_ns,
@@ -148,8 +150,8 @@ def test_a_record_has_the_bytes_that_the_protobuf_library_makes(  # noqa: PLR091
     if span is not None:
         expected.trace_id, expected.span_id = span[0].to_bytes(16, "big"), span[1].to_bytes(8, "big")
         expected.flags = span[2]
-    body = LogRecord(body=AnyValue(bytes_value=content)).SerializeToString()
-    if is_text:
-        tags = LogRecord(body=AnyValue(string_value="")).SerializeToString()[-2:-1]
-        body = body.replace(LogRecord(body=AnyValue(bytes_value=b"")).SerializeToString()[-2:-1], tags, 1)
+    body = LogRecord(body=AnyValue(bytes_value=content.content)).SerializeToString()
+    if content.is_text:
+        as_bytes, as_text = LogRecord(body=AnyValue(bytes_value=b"")), LogRecord(body=AnyValue(string_value=""))
+        body = body.replace(as_bytes.SerializeToString()[-2:-1], as_text.SerializeToString()[-2:-1], 1)
     assert record.encode() == expected.SerializeToString() + body
