@@ -153,6 +153,7 @@ def _limits_page() -> str:
         ("First pause before a retry", _seconds(sdk.first_retry_seconds), "first_retry_seconds"),
         ("Longest pause before a retry", _seconds(sdk.max_retry_seconds), "max_retry_seconds"),
         ("Largest request with several records", _bytes(sdk.batch_bytes), "batch_bytes"),
+        ("Most records in a request", f"{sdk.batch_records:,}", "batch_records"),
         ("Largest record", _bytes(sdk.record_bytes), "record_bytes"),
         ("Delivery at the end of a process", _seconds(last_delivery.EXIT_SECONDS), "EXIT_SECONDS"),
     ]

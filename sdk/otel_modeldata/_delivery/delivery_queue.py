@@ -90,7 +90,7 @@ class DeliveryQueue:
         self._version = 0
         """Odd while a delivery thread changes counts."""
         self._turns = ShortTurns()
-        self._taken = self._settled = self._settlements = 0
+        self._taken_from_disk = self._settled = self._settlements = 0
         self._settled_up_to = 0
         """How many of the first records are settled; those of one batch are settled in any order."""
         self._flush_up_to = 0
@@ -182,6 +182,7 @@ class DeliveryQueue:
             try:
                 backlog.count_taken(batch)
                 self._count_taken(batch)
+                self._taken_from_disk += len(batch)
             finally:
                 self._version += 1
         return batch
@@ -191,7 +192,10 @@ class DeliveryQueue:
             number = self._producer.counters.accept(pending.record.collection)
             if self.backlog is None:
                 cast("Record", pending.record).sequence = number
-        self._taken += len(batch)
+
+    @property
+    def _taken(self) -> int:
+        return self.memory.taken + self._taken_from_disk
 
     @contextlib.contextmanager
     def as_sender(self) -> Iterator[None]:

@@ -38,6 +38,9 @@ class MemoryQueue:
     Args:
         limits: bounds and pace.
         unsettled: counts the events of this process that are not settled; if missing, those that wait here.
+
+    Attributes:
+        taken: how many events the delivery thread has taken.
     """
 
     def __init__(self, limits: DeliveryLimits, unsettled: Callable[[], int] | None = None) -> None:
@@ -50,6 +53,7 @@ class MemoryQueue:
         if limits.queue_records is not None:
             few = limits.queue_records // 2 * RECORD_OVERHEAD_BYTES
             self._surely_free_bytes = min(self._surely_free_bytes, few)
+        self.taken = 0
         self._charged = AtomicSum()
         self._waiting: deque[PendingRecord] = deque()
         self._joinable: dict[MergeKey, PendingRecord] = {}
@@ -165,9 +169,11 @@ class MemoryQueue:
             if batch and (size + pending.charge > limit or len(batch) == most):
                 break
             pending.is_taken = True
+            self.taken += 1  # before it is removed: an event that is nowhere would make room for another one
             try:
                 queue.remove(pending)
             except ValueError:  # withdrawn in the meantime
+                self.taken -= 1
                 continue
             self._end_joining(pending)
             batch.append(pending)
@@ -192,6 +198,9 @@ class MemoryQueue:
             return
         self._joinable.pop(pending.key, None)  # at worst that of a later event, which then gets no more frames
         joined.append(None)
+        if joined[0] is None:  # the usual case
+            pending.joined = None
+            return
         for frame in joined[: joined.index(None)]:
             if frame is not None:
                 cast("Record", pending.record).join(frame.record)

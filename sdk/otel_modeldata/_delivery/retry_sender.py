@@ -61,7 +61,7 @@ class RetrySender:
         self._transport = transport
         self._reporter = reporter
         self._is_closed = False
-        self._turns = ShortTurns()
+        self._turns = ShortTurns(queue.is_urgent)
         self._has_rejected = False
         """Whether the endpoint has ever rejected a record."""
 
@@ -121,15 +121,16 @@ class RetrySender:
         return _Encoded(pending, parts, size)
 
     def _requests(self, records: Iterable[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:
-        """Group records into requests of one producer, limited by their encoded bytes.
+        """Group records into requests of one producer, limited by their number and their encoded bytes.
 
         Yields each request with whether it is the last one.
         """
         request: list[_Encoded] = []
-        size, producer_id = 0, ""
+        size, producer_id, limits = 0, "", self._limits
         for item in filter(None, map(self._encode, records)):
             its_producer = item.pending.producer.producer_id
-            if request and (its_producer != producer_id or size + item.size > self._limits.batch_bytes):
+            is_full = size + item.size > limits.batch_bytes or len(request) >= limits.batch_records
+            if request and (is_full or its_producer != producer_id):
                 yield request, False
                 request, size = [], 0
             producer_id = its_producer

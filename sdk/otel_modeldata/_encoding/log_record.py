@@ -31,11 +31,11 @@ from .otlp_messages import (
     ScopeLogs,
 )
 from .otlp_messages import Resource as ResourceMessage
+from .wire_fields import any_value, attribute, span, tag, times, varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from google.protobuf.message import Message
     from opentelemetry.trace import SpanContext
 
 
@@ -43,6 +43,8 @@ _ATTRIBUTE_BYTES = 160
 """Memory of an attribute of a record beside its value."""
 _TEXT_BYTES = _ATTRIBUTE_BYTES + getsizeof("")
 _SPAN_CONTEXT_BYTES = 400
+_COPIED_BYTES = 4096
+"""A smaller text is copied into its record: to handle one more piece takes longer."""
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
 
@@ -162,26 +164,24 @@ class Record(msgspec.Struct, eq=False, gc=False):
         """
         self.event_id = self.event_id or new_uuid()
         text = self.body.text(pause)
-        message = LogRecord(
-            time_unix_nano=self.time_ns,
-            observed_time_unix_nano=self.time_ns,
-            attributes=[
-                _key_value(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
-                _key_value(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
-                *(_key_value(key, value) for key, value in self.attributes.items()),
-            ],
-        )
+        time, observed = times(self.time_ns)
+        fields = [
+            self.fixed,
+            time,
+            attribute(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
+            attribute(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
+            *[attribute(key, value) for key, value in self.attributes.items()],
+        ]
         if types := self.types():
-            message.attributes.append(_key_value(semconv.AZUREML_DATA_TYPES, types))
-        if self.span_context is not None:
-            message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
-            message.span_id = self.span_context.span_id.to_bytes(8, "big")
-            message.flags = int(self.span_context.trace_flags)
-        value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
-        # Not by the protobuf library, because rows may be large: upb would check and copy them twice.
-        size = _varint(len(text))
-        body = _varint(len(value) + len(size) + len(text))
-        return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
+            fields.append(attribute(semconv.AZUREML_DATA_TYPES, types))
+        if (context := self.span_context) is not None:
+            fields.append(span(context.trace_id, context.span_id, int(context.trace_flags)))
+        value, size = _STRING_VALUE if self.body.is_text else _BYTES_VALUE, varint(len(text))
+        fields += (observed, _BODY, varint(len(value) + len(size) + len(text)), value, size)
+        if len(text) > _COPIED_BYTES:
+            return b"".join(fields), text
+        fields.append(bytes(text))
+        return (b"".join(fields),)
 
 
 def fixed_attributes(
@@ -210,13 +210,7 @@ def fixed_part(collection: str, sampling_rate: float, model_version: str = semco
 
 
 def _key_value(key: str, value: str | float) -> KeyValue:
-    if isinstance(value, str):
-        return KeyValue(key=key, value=AnyValue(string_value=value))
-    if isinstance(value, bool):  # of a resource
-        return KeyValue(key=key, value=AnyValue(bool_value=value))
-    if isinstance(value, int):
-        return KeyValue(key=key, value=AnyValue(int_value=value))
-    return KeyValue(key=key, value=AnyValue(double_value=value))
+    return KeyValue(key=key, value=any_value(value))
 
 
 _DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
@@ -266,31 +260,16 @@ class RequestEnvelope:
         """One `ExportLogsServiceRequest` with these encoded records, in order."""
         parts: list[bytes | bytearray] = [b"", self._scope]
         for record in records:
-            parts += (_LOG_RECORDS, _varint(sum(map(len, record))), *record)
+            parts += (_LOG_RECORDS, varint(sum(map(len, record))), *record)
         size = sum(map(len, parts))
-        head = b"".join((self._resource, _SCOPE_LOGS, _varint(size)))
-        parts[0] = b"".join((_RESOURCE_LOGS, _varint(len(head) + size), head))
+        head = b"".join((self._resource, _SCOPE_LOGS, varint(size)))
+        parts[0] = b"".join((_RESOURCE_LOGS, varint(len(head) + size), head))
         return b"".join(parts)
 
 
-def _tag(message: type[Message], field: str) -> bytes:
-    """The key of a length-delimited field (wire type 2) with a number that fits one byte."""
-    return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
-
-
-_RESOURCE_LOGS = _tag(ExportLogsServiceRequest, "resource_logs")
-_SCOPE_LOGS = _tag(ResourceLogs, "scope_logs")
-_BODY = _tag(LogRecord, "body")
-_STRING_VALUE = _tag(AnyValue, "string_value")
-_BYTES_VALUE = _tag(AnyValue, "bytes_value")
-_LOG_RECORDS = _tag(ScopeLogs, "log_records")
-
-
-def _varint(number: int) -> bytes:
-    """A length as protobuf writes it: seven bits a byte, the lowest first, the high bit set on all but the last."""
-    result = bytearray()
-    while number > 0x7F:
-        result.append(number & 0x7F | 0x80)
-        number >>= 7
-    result.append(number)
-    return bytes(result)
+_RESOURCE_LOGS = tag(ExportLogsServiceRequest, "resource_logs")
+_SCOPE_LOGS = tag(ResourceLogs, "scope_logs")
+_BODY = tag(LogRecord, "body")
+_STRING_VALUE = tag(AnyValue, "string_value")
+_BYTES_VALUE = tag(AnyValue, "bytes_value")
+_LOG_RECORDS = tag(ScopeLogs, "log_records")

@@ -58,6 +58,9 @@ class DeliveryLimits:
     """How long `collect` waits for room before it refuses."""
     batch_bytes: int = _BATCH_BYTES
     """Maximum bytes of a request with several records: below 4 MiB, which every gRPC server accepts by default."""
+    batch_records: int = 1000
+    """Maximum number of records in a request: the receiver maps so many small ones in a third of the 20 ms after which
+    it passes a request to its mapping process."""
     record_bytes: int = 64 * 2**20
     """Maximum bytes of one record; a record above `batch_bytes` is sent alone."""
     merge_seconds: float = DEFAULT_BATCH_MS / 1000

@@ -155,6 +155,14 @@ def test_a_backlog_of_many_is_sent_by_collection_so_that_a_request_holds_many_re
     assert [len(names) for names in endpoint.requests] == [*[11] * full, rest]
 
 
+def test_a_request_holds_no_more_records_than_the_receiver_maps_in_one_go(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), batch_records=10, merge_seconds=60.0)
+    put(delivery, in_turn(2, 12))
+    delivery.flush(30)
+    assert endpoint.stored == in_turn(2, 12)
+    assert [len(names) for names in endpoint.requests] == [10, 10, 4]
+
+
 def test_the_records_of_a_few_collections_are_sent_in_the_order_of_collect(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint(), batch_bytes=113_500, merge_seconds=60.0)
     for name in in_turn(4, 15):

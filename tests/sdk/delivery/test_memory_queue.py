@@ -322,3 +322,18 @@ def test_frames_that_join_while_others_join_or_are_taken_know_their_rows(
         if not reached:
             break
     assert at > 100
+
+
+def test_an_event_that_is_being_taken_makes_no_room_for_another_one() -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(MemoryQueue):
+        def _end_joining(self, pending: PendingRecord) -> None:
+            seen.append((self.taken, len(self)))
+            super()._end_joining(pending)
+
+    queue = Watched(DeliveryLimits(merge_seconds=0.0))
+    for value in "abc":
+        queue.add(PendingRecord(_record(value), 1, time.monotonic(), None, None, None))  # type: ignore[arg-type]
+    assert len(queue.take(urgent=True)) == 3
+    assert seen == [(1, 2), (2, 1), (3, 0)]

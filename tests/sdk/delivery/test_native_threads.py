@@ -12,6 +12,7 @@ import pytest
 from prerequisites import skip_without
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 
+from otel_modeldata._delivery import native_threads
 from otel_modeldata._delivery.native_threads import ShortTurns
 
 if TYPE_CHECKING:
@@ -214,3 +215,46 @@ def test_a_thread_pauses_between_many_items_and_leaves_out_none(monkeypatch: pyt
         pauses.clear()
         assert list(turns.each(range(count))) == list(range(count))
         assert len(pauses) == count // 256
+
+
+class _Clock:
+    """Time that passes only by work and by pauses."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self.now = self.began = 1.0
+        self.pause_seconds = pause_seconds
+        self.turns: list[float] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def sleep(self, _: float) -> None:
+        self.turns.append(round(self.now - self.began, 4))
+        self.now += self.pause_seconds
+        self.began = self.now
+
+
+@pytest.mark.parametrize(
+    ("is_urgent", "pause_seconds", "expected"),
+    [
+        (False, 0.00008, [0.0003, 0.0003, 0.0003, 0.0003]),
+        (True, 0.00008, [0.0011, 0.0011, 0.0011, 0.0011]),
+        (True, 0.002, [0.0003, 0.0003, 0.0003, 0.0003]),  # another thread scored meanwhile
+    ],
+)
+def test_turns_are_longer_while_work_is_urgent_and_no_other_thread_runs(
+    monkeypatch: pytest.MonkeyPatch,
+    is_urgent: bool,
+    pause_seconds: float,
+    expected: list[float],
+) -> None:
+    clock = _Clock(pause_seconds)
+    monkeypatch.setattr(native_threads, "time", clock)
+    monkeypatch.setattr(native_threads, "sleep", clock.sleep)
+    turns = ShortTurns(lambda: is_urgent)
+    turns.pause()  # it has not begun: this ends the first turn
+    clock.turns.clear()
+    while len(clock.turns) < len(expected):
+        clock.now += 0.0001
+        turns.pause()
+    assert clock.turns == expected

@@ -11,8 +11,9 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from otel_modeldata import semconv
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
-from otel_modeldata._encoding.log_record import Record, RequestEnvelope, fixed_part
+from otel_modeldata._encoding.log_record import PayloadBody, Record, RequestEnvelope, fixed_part
 from otel_modeldata._encoding.otlp_messages import AnyValue, ExportLogsServiceRequest, KeyValue, LogRecord
+from otel_modeldata._encoding.wire_fields import any_value
 from otel_modeldata._version import VERSION
 
 if TYPE_CHECKING:
@@ -111,3 +112,46 @@ def test_a_large_frame_is_encoded_later_with_the_same_text() -> None:
     record.body = Rows(frame, ColumnNameCache("test"))
     body = LogRecord.FromString(record.encode()).body.string_value
     assert json.loads(body) == [{"a": n} for n in range(5000)]
+
+
+@given(
+    st.integers(0, 2**63 - 1),
+    st.dictionaries(
+        st.text(min_size=1, max_size=40),
+        st.text(max_size=300) | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.booleans(),
+        max_size=4,
+    ),
+    st.none() | st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 255)),
+    st.integers(0, 2**40),
+    st.builds(
+        PayloadBody,
+        st.binary(max_size=300) | st.sampled_from([bytes(4_096), bytes(4_097), bytes(20_000)]),
+        st.booleans(),
+    ),
+)
+def test_a_record_has_the_bytes_that_the_protobuf_library_makes(
+    time_ns: int,
+    attributes: dict[str, str | float],
+    span: tuple[int, int, int] | None,
+    sequence: int,
+    content: PayloadBody,
+) -> None:
+    context = None if span is None else SpanContext(span[0], span[1], is_remote=False, trace_flags=TraceFlags(span[2]))
+    record = Record("c", b"", time_ns, attributes, context, content, "event-1", sequence)
+    expected = LogRecord(
+        time_unix_nano=time_ns,
+        observed_time_unix_nano=time_ns,
+        attributes=[
+            _text(semconv.CLOUDEVENTS_EVENT_ID, "event-1"),
+            KeyValue(key=semconv.AZUREML_PRODUCER_SEQUENCE, value=AnyValue(int_value=sequence)),
+            *[KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()],
+        ],
+    )
+    if span is not None:
+        expected.trace_id, expected.span_id = span[0].to_bytes(16, "big"), span[1].to_bytes(8, "big")
+        expected.flags = span[2]
+    body = LogRecord(body=AnyValue(bytes_value=content.content)).SerializeToString()
+    if content.is_text:
+        as_bytes, as_text = LogRecord(body=AnyValue(bytes_value=b"")), LogRecord(body=AnyValue(string_value=""))
+        body = body.replace(as_bytes.SerializeToString()[-2:-1], as_text.SerializeToString()[-2:-1], 1)
+    assert record.encode() == expected.SerializeToString() + body

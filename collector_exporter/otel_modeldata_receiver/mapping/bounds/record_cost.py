@@ -26,7 +26,7 @@ LARGE_BYTES: Final = 4 * 1024
 """A smaller record has too few values to matter."""
 LONG_BYTES: Final = 256 * 1024
 """The text of a larger record may take milliseconds too."""
-MOST_TEMPLATE_BYTES: Final = 512 * 1024
+MOST_TEMPLATE_BYTES: Final = 1024 * 1024
 """Rows of this project's SDK, in a record that fits a line template, are checked in a millisecond up to this size,
 unless they are very many."""
 _MANY_ROWS: Final = 32_768
