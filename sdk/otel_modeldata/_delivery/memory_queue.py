@@ -48,6 +48,8 @@ class MemoryQueue:
         self._unsettled = unsettled or self.__len__
         self._merges = limits.merge_seconds > 0
         self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
+        self._large_bytes = limits.queue_bytes // 64
+        """A larger record is counted only once it is known to have room: others must not be refused meanwhile."""
         self._surely_free_bytes = limits.queue_bytes // 2
         """Up to here no limit is used by half. To count events takes longer, and each has `RECORD_OVERHEAD_BYTES`."""
         if limits.queue_records is not None:
@@ -106,6 +108,8 @@ class MemoryQueue:
                 raise QueueFullError
             if self.join(key, record, charge):
                 return None, False
+        if charge > self._large_bytes and not self.has_room(charge):
+            raise QueueFullError
         # Not by `add`: in a process that just woke up a call costs more than what it does.
         is_near_a_limit = self._charged.move(charge, BY) > self._surely_free_bytes
         if is_near_a_limit and not self.has_room(0):

@@ -5,8 +5,8 @@ them. So a copy holds the array, which touches hardly any code and no text. The 
 UTF-8 when it is encoded. Only an array that a program made of memory of its own can have such bytes, or change.
 
 What is a small part of a large array is read or copied at once, because it would keep all of the array in memory. So
-is what is in many pieces, or in a part of a larger buffer (`arrow_memory.py`). The size of what is held is never less
-than the text of its cells, even if these share it.
+is what is in many pieces, or in memory that belongs to someone else (`arrow_memory.py`). The size of what is held is
+never less than the text of its cells, even if these share it.
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..text_size import text_bytes
-from .arrow_memory import PIECE_BYTES, are_whole, text_size
+from .arrow_memory import PIECE_BYTES, are_own, text_size, watch
 from .part import FEW_ROWS, CannotKeepError, Kept
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
         max_bytes: limit for it.
 
     Raises:
-        CannotKeepError: it takes more than `max_bytes`.
+        CannotKeepError: it is not shared, and takes more than `max_bytes`.
         ValueError: text that is read at once is not UTF-8.
     """
     if array.num_chunks == 1:
@@ -68,7 +68,7 @@ def keep_text(array: Any, count: int, max_bytes: int) -> Kept:
             type(chunk) is _USUAL
             and buffers[1] is not None
             and buffers[1].size == OFFSET_BYTES * (count + 1)
-            and are_whole(buffers)
+            and are_own(buffers)
         ):
             return array.get_total_buffer_size() - OFFSET_BYTES, shared_lists, [array]
     return keep_array(array, count, max_bytes)
@@ -80,7 +80,7 @@ def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     if size > max_bytes:
         raise CannotKeepError
     chunks = array.chunks if array.num_chunks <= _MANY_PIECES else ()
-    if chunks and all(are_whole(chunk.buffers()) for chunk in chunks):
+    if chunks and all(are_own(chunk.buffers()) for chunk in chunks):
         held = max(size, array.get_total_buffer_size()) + PIECE_BYTES * (len(chunks) - 1)
         if held <= HELD_BYTES + HELD_BYTES_OF_ROW * count or held <= 2 * size:
             return max(0, held - OFFSET_BYTES), shared_lists, [array]
@@ -108,7 +108,12 @@ def shared_lists(arrays: list[Any], rows: slice, pause: Callable[[], object]) ->
 
 
 def first_damaged(array: Any) -> int | None:
-    """The first row that is not UTF-8; other threads run meanwhile."""
+    """The first row that is not UTF-8; other threads run meanwhile.
+
+    Looks at its memory as well, so that frames from the same source are copied from now on.
+    """
+    if not watch.is_found:
+        all(are_own(chunk.buffers()) for chunk in getattr(array, "chunks", ()))
     if len(array) <= _AT_ONCE and _is_whole(array):  # the usual case without a slice
         return None
     for start in range(0, len(array), _AT_ONCE):

@@ -23,7 +23,7 @@ _MOST_KNOWN_BYTES: Final = 1024
 
 
 def keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
-    codes, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
+    codes, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see `snapshot.py`
     known = known_categories.get(id(dtype))
     if known is None or known[0] is not dtype:
         known = _read_categories(dtype, count, max_bytes)

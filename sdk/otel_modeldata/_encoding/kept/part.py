@@ -11,9 +11,10 @@ rows; and the function's arguments before the rows. (Plain tuples are the cheape
 CHECKED_BYTES: Final = 256 * 1024
 """The size of rows of which text is checked by `collect` if they join others; larger ones join none."""
 FEW_ROWS: Final = 64
-"""So many categories are looked at, even if a frame has less rows."""
+"""Of so many rows, text that is not shared is read at once; so many categories are looked at, even if a frame has fewer
+rows."""
 FEW_BLOCKS: Final = 16
-"""In a frame of more, columns of text of pandas without pyarrow share a part."""
+"""In a frame of more, columns of text of pandas without pyarrow share a part, if it has few rows."""
 
 
 UNEQUAL: Final = "expected a frame at rest, got columns of different lengths: copy it first"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -157,15 +159,17 @@ def test_a_file_that_is_mapped_into_memory_may_change_afterwards(count: int, tmp
     assert json.loads(rows.text()) == [{"t": text} for text in texts]
 
 
-def test_the_first_frame_is_looked_at_and_some_later_ones_until_a_part_of_a_message_is_found(
+def test_the_first_frames_are_looked_at_and_some_later_ones_until_a_part_of_a_message_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(watch, "is_found", False)
+    monkeypatch.setattr(watch, "looks", 0)
     own, read = _frame(["text"] * 3), _from_ipc(_frame(["text"] * 3), 500)
     frames = [pd.concat([own, read], axis="columns"), own]
-    snapshot_of(own, MAX_DEFERRED_BYTES)
-    assert not watch.is_found
-    for _ in range(300):
+    for _ in range(16):
+        assert (watch.left, watch.is_found) == (0, False)
+        snapshot_of(own, MAX_DEFERRED_BYTES)
+    for _ in range(40):
         for frame in frames:
             snapshot_of(frame, MAX_DEFERRED_BYTES)
         if watch.is_found:
@@ -173,6 +177,36 @@ def test_the_first_frame_is_looked_at_and_some_later_ones_until_a_part_of_a_mess
     assert watch.is_found
     for frame in (read, own, read):
         _check(frame)
+
+
+def test_the_delivery_thread_looks_at_what_was_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = _from_ipc(_frame(["text"] * 3), 500)
+    monkeypatch.setattr(watch, "is_found", False)
+    monkeypatch.setattr(watch, "left", 1)
+    rows = _rows(read)
+    assert not watch.is_found
+    assert json.loads(rows.text()) == [{"t": "text"}] * 3
+    assert (watch.is_found, watch.left) == (True, 0)
+
+
+def test_imported_memory_is_copied() -> None:
+    """It has no parent, but keeps all columns and rows that were imported together."""
+    batch = pa.record_batch({"t": pa.array(["text"] * 3, pa.large_string()), "n": pa.array([0.5] * 3)})
+    imported = pa.RecordBatch._import_from_c_capsule(*batch.__arrow_c_array__())
+    text = pa.chunked_array([imported.column("t")])
+    rows = _rows(pd.DataFrame({"t": pd.arrays.ArrowStringArray(text)}))
+    snapshot = rows._source
+    assert isinstance(snapshot, Snapshot)
+    assert not snapshot.is_unchecked()
+    assert json.loads(rows.text()) == [{"t": "text"}] * 3
+
+
+def test_the_numbers_of_the_application_s_generator_stay_the_same() -> None:
+    script = (
+        "import random; random.seed(1); before = random.getstate();"
+        "import otel_modeldata._encoding.kept.arrow_memory; print(random.getstate() == before)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
 def test_a_process_that_gets_all_frames_from_messages_keeps_none(monkeypatch: pytest.MonkeyPatch) -> None:

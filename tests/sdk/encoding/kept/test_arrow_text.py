@@ -28,6 +28,14 @@ MANY = CHECKED_BYTES // WIDTH + 1000
 NOT_UTF8 = "expected text, got bytes in it that are not UTF-8: clean the text"
 
 
+def _allocated(data: bytes) -> Any:
+    """Memory of pyarrow's own."""
+    pa = pytest.importorskip("pyarrow")
+    buffer = pa.allocate_buffer(len(data))
+    np.frombuffer(buffer, "u1")[:] = np.frombuffer(data, "u1")
+    return buffer
+
+
 def _frame(count: int, damaged: int | None = None, *, pieces: int = 1) -> pd.DataFrame:
     """Text in Arrow's memory, with half an emoji in one row, as some programs write it."""
     pa = pytest.importorskip("pyarrow")
@@ -35,7 +43,7 @@ def _frame(count: int, damaged: int | None = None, *, pieces: int = 1) -> pd.Dat
     if damaged is not None:
         data[damaged * WIDTH : damaged * WIDTH + 3] = b"\xed\xa0\xbd"
     offsets = np.arange(count + 1) * WIDTH
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(bytes(data))]
+    buffers = [None, _allocated(offsets.tobytes()), _allocated(bytes(data))]
     array = pa.Array.from_buffers(pa.large_string(), count, buffers)
     ends = np.linspace(0, count, pieces + 1).astype(int).tolist()
     parts = pa.chunked_array([array[start:end] for start, end in pairwise(ends)])
