@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from . import _baggage, _forking, semconv
 from .exceptions import ContextError
@@ -34,18 +34,28 @@ REQUEST_ID_HEADER = "x-request-id"
 """The header of a context that becomes `xrequestid` of the line."""
 
 
-class _MadeOnFirstUse:
+_T = TypeVar("_T")
+
+
+class _MadeOnFirstUse(Generic[_T]):
     """An attribute that is made when it is read: most contexts are made by `collect`, and have only their id read."""
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    def __init__(self, make: Callable[[Any], _T]) -> None:
         self._make = make
         self.__doc__ = make.__doc__
 
     def __set_name__(self, _: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: object | None, _: type) -> Any:
-        return self if instance is None else vars(instance).setdefault(self._name, self._make(instance))
+    @overload
+    def __get__(self, instance: None, _: type) -> _MadeOnFirstUse[_T]: ...
+    @overload
+    def __get__(self, instance: object, _: type) -> _T: ...
+    def __get__(self, instance: object | None, _: type) -> _MadeOnFirstUse[_T] | _T:
+        if instance is None:
+            return self
+        made: _T = vars(instance).setdefault(self._name, self._make(instance))
+        return made
 
 
 _FEW, _MANY = 16, 256
@@ -166,13 +176,11 @@ class BasicCorrelationContext(CorrelationContext):
 
     def get_timestamp(self) -> int:
         """Whole seconds since 1970."""
-        seconds: int = self.timestamp
-        return seconds
+        return self.timestamp
 
     def get_headers(self) -> dict[str, str]:
         """The headers, as given."""
-        headers: dict[str, str] = self.headers
-        return headers
+        return self.headers
 
 
 _last_collected: ContextVar[tuple[BasicCorrelationContext, tuple[int, int]] | None] = ContextVar(

@@ -84,4 +84,5 @@ def text_size(array: Any, count: int) -> int:
 
     # `nbytes` takes a hundred times as long for many pieces.
     texts: int = pc.sum(pc.binary_length(array)).as_py() or 0
-    return (count + 1) * 8 + max(0, texts)
+    gaps = (count + 7) // 8 if array.null_count else 0
+    return (count + 1) * 8 + gaps + max(0, texts)

@@ -32,19 +32,11 @@ ARRAY_BYTES: Final = 800
 
 
 def part_bytes(part: Kept) -> int:
-    """What a part of a copy takes beside `PART_BYTES` and its size."""
-    held = part[2]
-    if type(held) is bytes:
-        categories = part[-1]
-        if type(categories) is not list:
-            return 0
-        return _CATEGORIES_BYTES + (len(categories) * OBJECT_BYTES if len(categories) > _FEW_CATEGORIES else 0)
-    if type(held) is list:
-        return len(held) * OBJECT_BYTES
-    if not hasattr(held, "get_total_buffer_size"):
+    """What a part takes beside `PART_BYTES` and its size: one of categories, or an array of pandas."""
+    if type(part[2]) is not bytes:
         return ARRAY_BYTES + TYPE_BYTES
-    slack: int = held.get_total_buffer_size() - part[0]  # a slice keeps all of its array
-    return ARRAY_BYTES + max(0, slack)
+    categories = part[-1]
+    return _CATEGORIES_BYTES + (len(categories) * OBJECT_BYTES if len(categories) > _FEW_CATEGORIES else 0)
 
 
 def labels_bytes(labels: Labels) -> int:

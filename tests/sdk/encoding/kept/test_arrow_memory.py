@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_modeldata import Collector
@@ -99,6 +99,7 @@ def _check(frame: pd.DataFrame) -> None:
 
 
 @given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=120), st.lists(st.sampled_from(sorted(WAYS)), max_size=4))
+@example(["a"] * 8 + [None], ["repeated", "repeated often", "repeated often"])
 def test_the_size_is_at_least_that_of_all_cells_and_the_memory_that_of_what_is_kept(
     texts: list[str | None], ways: list[str]
 ) -> None:
