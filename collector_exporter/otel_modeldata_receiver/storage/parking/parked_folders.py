@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...exceptions import StoreError
 from ..mounts import mount_of
+from .folder_objects import FolderObjects
 from .parked_names import place_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class ParkedFolder:
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
         has_taken: whether it took something in the present attempt to deliver.
-        left: parked objects that are delivered and cannot be removed.
+        left: parked objects that are not to be delivered now, as those that are delivered and cannot be removed.
+        objects: what is known of its parked objects.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
 
@@ -64,6 +66,7 @@ class ParkedFolder:
         "left",
         "mount",
         "name",
+        "objects",
         "patience",
         "pause",
         "place",
@@ -86,6 +89,7 @@ class ParkedFolder:
         self.size = 0
         self.has_taken = False
         self.left: set[str] = set()
+        self.objects = FolderObjects()
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False
         self._parking = 0

@@ -209,8 +209,10 @@ class ParkingSink:
         return appended
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
-        """See `Sink.is_superseded`; False if the folder cannot be read, so that the object is parked."""
-        if self._folders.get(folder) or self._suspected(folder):
+        """See `Sink.is_superseded`; False if the folder cannot be read: it is asked again when that is delivered."""
+        parked = self._folders.get(folder) or self._suspected(folder)
+        if parked is not None:
+            parked.objects.ask(name, line_id)
             return False
         self._watch(1)
         try:
@@ -219,7 +221,7 @@ class ParkingSink:
             if self._is_stopping:
                 raise
             # Also if nothing shows that the main store works: parking the object does.
-            self._begin(folder, error)
+            self._begin(folder, error).objects.ask(name, line_id)
             return False
         finally:
             self._watch(-1)
@@ -245,8 +247,10 @@ class ParkingSink:
                     parked = self._begin(folder, error)
             if not await parked.enter():
                 continue
+            place = parked_names.parked_object(name, content_type)
+            self._delivery.parks(parked, name, place)
             try:
-                await self._sink.put(parked_names.parked_object(name, content_type), content, content_type)
+                await self._sink.put(place, content, content_type)
             finally:
                 parked.leave()
             self._folders.parked(parked, 0, len(content))
