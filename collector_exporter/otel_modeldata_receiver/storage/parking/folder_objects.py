@@ -7,12 +7,35 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FolderObjects"]
+__all__ = ["FolderObjects", "ObjectRoom"]
 
-_MOST_OBJECTS: Final = 100_000
-"""What is known of further objects is not remembered; each takes about 500 bytes."""
+_MOST_OBJECTS: Final = 50_000
+"""Of all folders together; each takes about 500 bytes of memory."""
 _MOST_IDS: Final = 8
 """Lines of one object: an image may belong to very many events. It is delivered then, as if they were new."""
+
+
+class ObjectRoom:
+    """How many objects of all folders are remembered.
+
+    Args:
+        most: the limit.
+    """
+
+    def __init__(self, most: int = _MOST_OBJECTS) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Take the room for one object; False if there is none."""
+        if self._taken >= self._most:
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self, count: int) -> None:
+        """Give back the room of some objects."""
+        self._taken -= count
 
 
 class FolderObjects:
@@ -20,9 +43,13 @@ class FolderObjects:
 
     An object that is not remembered, because there are too many, counts as one that was parked by this process, and
     whose line is new: it is delivered.
+
+    Args:
+        room: that of all folders.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: ObjectRoom) -> None:
+        self._room = room
         self._asked: dict[str, set[str]] = {}
         self._doubtful: set[str] = set()
         self._is_full = False
@@ -56,11 +83,19 @@ class FolderObjects:
 
     def forget(self, name: str) -> None:
         """Forget an object that is delivered, or is not needed."""
-        self._asked.pop(name, None)
+        if self._asked.pop(name, None) is not None:
+            self._room.give_back(1)
         self._doubtful.discard(name)
 
+    def forget_all(self) -> None:
+        """Forget all of them: the folder is no longer parked."""
+        self._room.give_back(len(self._asked))
+        self._asked.clear()
+        self._doubtful.clear()
+
     def _known(self, name: str) -> set[str] | None:
-        if name not in self._asked and len(self._asked) >= _MOST_OBJECTS:
-            self._is_full = True
-            return None
-        return self._asked.setdefault(name, set())
+        ids = self._asked.get(name)
+        if ids is None and self._room.take():
+            ids = self._asked[name] = set()
+        self._is_full |= ids is None
+        return ids
