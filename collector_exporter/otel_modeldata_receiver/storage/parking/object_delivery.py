@@ -44,6 +44,8 @@ _LARGE_BYTES: Final = 1 << 20
 _SMALL_AT_ONCE: Final = 8
 """Smaller ones that one attempt delivers at the same time."""
 _READ_RETRY_SECONDS: Final = 8.0
+_LISTING_BYTES: Final = 16 << 20
+"""A listing may take as long as the append of so many bytes."""
 _NO_ID: Final = ""
 """Of what is no line: it is not stored."""
 
@@ -119,7 +121,7 @@ class ObjectDelivery:
         needed = [one for one in objects if not ids[one.file] <= stored]
         folder.objects.doubt(one.name for one in objects if ids[one.file] <= stored)
         if any(one.parked in folder.left for one in needed):  # a restored store may have lost their copies
-            files = (await listed_folder(self._store, folder.name)).files
+            files = (await self._listed(folder)).files
             needed = [one for one in needed if one.parked not in folder.left or one.name not in files]
         await self._deliver(folder, needed)
 
@@ -140,10 +142,11 @@ class ObjectDelivery:
             or folder.objects.is_doubtful(one.name)
             or (asked[one.name] and asked[one.name] <= stored)
         ]
-        listed = await listed_folder(self._store, folder.name) if doubtful else ListedFolder((), {})
+        listed = await self._listed(folder) if doubtful else ListedFolder((), {})
         there = {one.name for one in doubtful if listed.files.get(one.name) == one.size}
         missing = {one.name for one in doubtful} - there
-        needed = await referred(self._store, listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)
+        async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
+            needed = await referred(self._store, listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful
@@ -161,6 +164,10 @@ class ObjectDelivery:
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
             if one.size and (unparked := parked_names.unparked_object(one.name))
         ]
+
+    async def _listed(self, folder: ParkedFolder) -> ListedFolder:
+        async with timeout(self._seconds(folder, _LISTING_BYTES)):
+            return await listed_folder(self._store, folder.name)
 
     async def _stored(self, folder: ParkedFolder, line_ids: Collection[str]) -> set[str]:
         """Those of some lines that are stored in a folder."""
