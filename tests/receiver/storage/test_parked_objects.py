@@ -191,6 +191,23 @@ def test_an_erased_event_that_is_sent_again_while_its_folder_cannot_be_read_leav
 
 
 @in_virtual_time
+async def test_nor_if_its_folder_is_repaired_between_the_question_and_the_object() -> None:
+    store = Kept()
+    sink = sink_on(store)
+    assert await send(sink, "1")
+    erase(store)
+    await sink.drain()
+    sink = sink_on(store)
+    store.broken = {BAD}
+    assert not await sink.is_superseded(BAD, "1", NAME)
+    await direct(store, sink)
+    assert await sink.put(NAME, b"person", "image/png") == store.url(NAME)
+    assert (await sink.append(BAD, [line_to(1, NAME)])).duplicates == 1
+    assert (NAME in store.objects, store.parked()) == (False, [])
+    await sink.close()
+
+
+@in_virtual_time
 async def test_its_object_is_delivered_if_a_new_event_has_the_same_one() -> None:
     """A binary payload is named by its content."""
     store = Kept()

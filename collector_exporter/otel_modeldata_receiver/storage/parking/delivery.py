@@ -44,7 +44,7 @@ from .object_delivery import ObjectDelivery
 from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ...line import Line
     from ..sink import Sink
@@ -124,9 +124,18 @@ class Delivery:
         """Whether a blob or an object is not to be delivered now, as one that is delivered and cannot be removed."""
         return name in self._leftovers
 
-    def parks(self, folder: ParkedFolder, name: str, parked: str) -> None:
-        """Note that an object is parked now, perhaps once more: its line may be on the way."""
+    def parks(self, folder: ParkedFolder, name: str, parked: str, line_ids: Iterable[str]) -> None:
+        """Note that an object is parked now, perhaps once more: its line may be on the way.
+
+        Args:
+            folder: where it is delivered.
+            name: its own name.
+            parked: where it is parked.
+            line_ids: lines that refer to it, of which it is not known whether they are stored.
+        """
         folder.objects.put(name)
+        for line_id in line_ids:
+            folder.objects.ask(name, line_id)
         folder.left.discard(parked)
         self._leftovers.forget(parked)
 
