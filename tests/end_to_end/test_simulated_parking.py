@@ -12,6 +12,7 @@ from simulator import World
 
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.parking.delivery import Delivery
+from otel_modeldata_receiver.storage.parking.object_delivery import ObjectDelivery
 from otel_modeldata_receiver.storage.parking.parked_blobs import ParkedBlobWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
 from otel_modeldata_receiver.storage.rolled_blobs import RollingBlobWriter
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from otel_modeldata_receiver.line import Line
-    from otel_modeldata_receiver.storage.parking.delivered_marks import DeliveredMarks
     from otel_modeldata_receiver.storage.parking.parked_folders import ParkedFolder
 
 
@@ -83,21 +83,13 @@ def deliver_again_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """The object of a parked line is delivered after the line."""
-    blobs, objects = Delivery._deliver_blob, Delivery._deliver_objects
-    busy: set[Delivery] = set()
 
-    async def blob(self: Delivery, folder: ParkedFolder, name: str, marks: DeliveredMarks) -> bool:
-        busy.add(self)
-        try:
-            return await blobs(self, folder, name, marks)
-        finally:
-            busy.discard(self)
+    async def later(
+        self: ObjectDelivery, folder: ParkedFolder, lines: Sequence[Line], damaged: Sequence[bytes]
+    ) -> None:
+        """The rest is delivered after all lines."""
 
-    async def later(self: Delivery, folder: ParkedFolder) -> bool:
-        return False if self in busy else await objects(self, folder)
-
-    monkeypatch.setattr(Delivery, "_deliver_blob", blob)
-    monkeypatch.setattr(Delivery, "_deliver_objects", later)
+    monkeypatch.setattr(ObjectDelivery, "deliver_named", later)
 
 
 def know_what_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from .store import checked_name
 from .upload_turns import UploadTurns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ..line import Line
     from .blob_writer import BlobWriter
@@ -152,6 +152,21 @@ class Sink:
             return False
         stem = f"{folder}/{self._instance}"
         return not await refers_to(self._store, stem, name, most_bytes=_MOST_REFERENCES * self._limits.tail_bytes)
+
+    async def stored_ids(self, folder: str, line_ids: Collection[str]) -> set[str]:
+        """Those of some lines that are stored in `folder` already, or were: sent again, they are duplicates.
+
+        Raises:
+            StoreError: the store does not answer; calling again is safe.
+        """
+        self._refuse_when_closed()
+        writer = self._folders.get(folder)
+        unsure = [one for one in line_ids if writer is None or not writer.lacks(one)]
+        if not unsure:  # the usual case
+            return set()
+        writer = self._open(folder)
+        answers = await asyncio.gather(*(writer.has(one) for one in unsure))
+        return {one for one, is_stored_there in zip(unsure, answers, strict=True) if is_stored_there}
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL, for `dataref`; only a few of a tenant are sent at the same time.

@@ -21,7 +21,7 @@ from .choosing.scope_choice import choose
 from .choosing.selection import Selection
 from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
-from .places import objects_of, orphans_in, places_in
+from .places import delivered_name, objects_of, orphans_in, places_in
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
 from .rewriting.blob_rewrite import BlobRewriter
@@ -230,8 +230,9 @@ class _Run:
             since = self._chosen(self._store.walk(), is_first=False)
             if selection.merged(since.selection) != selection:
                 first = replace(first, later=max(1, since.rows))
-        known = {name for step in self._journal.steps() for name in step.removes} if is_begun else set()
-        objects = [one for one in self._store.walk() if one.name not in known]
+        steps = self._journal.steps() if is_begun else ()
+        known = {delivered_name(name) for step in steps for name in step.removes}
+        objects = [one for one in self._store.walk() if delivered_name(one.name) not in known]
         strays = stray_payloads(self._store, objects, self._request, self._condition)
         if strays.names:
             if not is_begun:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
+
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.checksum import BlobChecksum, checksum_of
 from ..blobs.compacted_name import compacted_name
@@ -30,7 +32,7 @@ from ..progress import Progress
 from .choosing.selection import Selection
 from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
-from .places import collections_in_scope, orphans_in, payloads_and_seals_in, places_in
+from .places import collections_in_scope, orphans_in, parked_payloads_in, payloads_and_seals_in, places_in
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
 from .rewriting.compacted_eraser import clean_compacted
@@ -250,7 +252,8 @@ class _Expiry:
     def _strays(self) -> list[tuple[ErasedHour, str]]:
         """What a killed command or receiver has left in folders of the time, without a line or a manifest there.
 
-        Each with its bytes as what goes: payloads, seals, and Parquet files.
+        Each with its bytes as what goes: payloads, seals, and Parquet files; also the copies of payloads that are still
+        parked, if no parked line may refer to them.
         """
         scope = self._request.collection
         folders = {place.blob.name.rpartition("/")[0] for place in self._places()}
@@ -261,6 +264,15 @@ class _Expiry:
             if scope in {"", root}
             and self._has_expired(date)
             and (f"{root}/{date}" if root else date) not in folders
+            and (root, date) not in self._problems
+        ]
+        waiting = {one.name.rpartition("/")[0] for one in self._objects if one.name.endswith(BLOB_SUFFIX)}
+        found += [
+            (ErasedHour(root=root, date=date, size=sizes[name]), name)
+            for name, root, date in parked_payloads_in(self._objects)
+            if scope in {"", root}
+            and self._has_expired(date)
+            and f"_parked/{root}/{date}" not in waiting
             and (root, date) not in self._problems
         ]
         for name, date in orphans_in(self._objects, scope, only=bool(scope)):

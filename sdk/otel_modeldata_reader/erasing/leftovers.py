@@ -1,4 +1,7 @@
-"""What is left of erased rows beside the lines: their payloads, files of the index, seals, and damaged parked lines."""
+"""What is left of erased rows beside the lines: their payloads, files of the index, seals, and damaged parked lines.
+
+A payload goes with all its copies: one in its folder, and one where it was parked.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ..blobs.compacted_name import compacted_name
 from ..blobs.listing import collections_of
 from ..index.index_file import FIRST_READ_BYTES, DamagedIndexError, header_size, is_index, read_header
 from .journal import remove_now
+from .places import delivered_name
 from .rewriting.compacted_rows import manifests_of, row_groups
 from .rewriting.line_eraser import object_start
 
@@ -42,7 +46,8 @@ def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Seque
     """
     objects = store.walk()
     names = {one.name for one in objects}
-    wanted = {name for step in steps for name in step.removes if _is_payload_of(step, name)} & names
+    removed = {delivered_name(name) for step in steps for name in step.removes if _is_payload_of(step, name)}
+    wanted = {name for name in names if delivered_name(name) in removed}
     wanted.update(_of_chosen_events(names, selection))
     gone = [
         *_unreferenced(store, objects, wanted),
@@ -65,10 +70,10 @@ def _is_payload_of(step: Step, name: str) -> bool:
 
 def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: Iterable[str]) -> list[str]:
     """Those of some objects to which no line refers: a binary payload may be that of several events."""
-    left: dict[str, dict[bytes, str]] = {}
+    left: dict[str, dict[bytes, list[str]]] = {}
     for name in wanted:
-        folder = folder_of(name)
-        left.setdefault(folder, {})[name.rpartition("/")[2].encode()] = name
+        copies = left.setdefault(folder_of(name), {}).setdefault(name.rpartition("/")[2].encode(), [])
+        copies.append(name)
     for folder, candidates in left.items():
         for blob in objects:
             if blob.name.endswith(_BLOB_SUFFIX) and folder_of(blob.name) == folder:
@@ -78,14 +83,14 @@ def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: I
             for line in compacted_lines(store, objects, folder):
                 for found in [one for one in candidates if one in line]:
                     del candidates[found]
-    return [name for candidates in left.values() for name in candidates.values()]
+    return [name for candidates in left.values() for copies in candidates.values() for name in copies]
 
 
 def _of_chosen_events(names: Iterable[str], selection: Selection) -> Iterator[str]:
     """The objects with rows of chosen events: a command or a receiver that was killed may have left one."""
     ids = {object_start(one) for one in selection.events}
     for name in names:
-        file = name.partition(_FILES)[2]
+        file = delivered_name(name).partition(_FILES)[2]
         if file.endswith(".json") and file.rpartition("-")[0] in ids:
             yield name
 

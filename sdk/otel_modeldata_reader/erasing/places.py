@@ -1,4 +1,8 @@
-"""Where the rows of a request may be: the blobs of its collections, parked lines, and the quarantine."""
+"""Where the rows of a request may be: the blobs of its collections, parked lines, and the quarantine.
+
+An object may be there twice: in its folder, and where it was parked, if that copy could not be removed. Both are the
+same object: what is removed goes with all its copies, or a receiver could deliver it again.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Place",
     "collections_in_scope",
+    "delivered_name",
+    "is_in_scope",
     "objects_of",
     "orphans_in",
+    "parked_payloads_in",
     "payloads_and_seals_in",
     "places_in",
     "with_parked",
@@ -84,14 +91,12 @@ def orphans_in(objects: Iterable[StoredObject], scope: str, *, only: bool) -> li
     Returns:
         The name of each, and the date of its folder.
     """
-    deployment = deployment_of(scope)
     files = [(one.name, place) for one in objects if (place := compacted_name(one.name)) is not None]
     vouched = {place.folder for _, place in files if place.number is not None}
     return [
         (name, place.date)
         for name, place in files
-        if place.folder not in vouched
-        and (place.root == scope or not (only or (deployment and _is_elsewhere(place.root, deployment))))
+        if place.folder not in vouched and is_in_scope(place.root, scope, only=only)
     ]
 
 
@@ -105,6 +110,15 @@ def payloads_and_seals_in(objects: Iterable[StoredObject]) -> Iterator[tuple[str
             yield one.name, match["sealed"] or "", match["hour"]
         elif not (root := match["root"] or "").startswith("_") or root == "_quarantine":
             yield one.name, root, match["date"]
+
+
+def parked_payloads_in(objects: Iterable[StoredObject]) -> Iterator[tuple[str, str, str]]:
+    """The parked payloads of dated folders: name, root of the collection that they are delivered to, and date."""
+    for one in objects:
+        delivered = delivered_name(one.name)
+        match = None if delivered == one.name else _BESIDE.fullmatch(delivered)
+        if match is not None and match["date"] is not None:
+            yield one.name, match["root"] or "", match["date"]
 
 
 def with_parked(
@@ -169,15 +183,43 @@ def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool, with_e
 
 
 def objects_of(objects: Iterable[StoredObject]) -> dict[str, tuple[str, int]]:
-    """What lines may refer to: the name and the size of each object, by the name that it has when it is delivered."""
-    from otel_modeldata_receiver.storage.parking.parked_names import unparked_object  # noqa: PLC0415 (a store is open)
+    """What lines may refer to: the name and the size of each object, by the name that it has when it is delivered.
 
-    found: dict[str, tuple[str, int]] = {}
+    Of one that is there twice it is the delivered copy: the parked one may be empty, where it could not be removed.
+    """
+    delivered: dict[str, tuple[str, int]] = {}
+    parked: dict[str, tuple[str, int]] = {}
     for one in objects:
         if not one.name.endswith(BLOB_SUFFIX):
-            unparked = unparked_object(one.name)
-            found.setdefault(one.name if unparked is None else unparked[0], (one.name, one.size))
-    return found
+            name = delivered_name(one.name)
+            if name == one.name:
+                delivered[name] = (one.name, one.size)
+            elif one.size:
+                parked.setdefault(name, (one.name, one.size))
+    return parked | delivered
+
+
+def delivered_name(name: str) -> str:
+    """The name that a parked object has when it is delivered; others keep theirs."""
+    from otel_modeldata_receiver.storage.parking.parked_names import (  # noqa: PLC0415 (a store is open)
+        is_parked,
+        unparked_object,
+    )
+
+    unparked = unparked_object(name) if is_parked(name) else None
+    return name if unparked is None else unparked[0]
+
+
+def is_in_scope(root: str, scope: str, *, only: bool) -> bool:
+    """Whether a collection is in a scope; of a custom folder it is not known to whom it belongs.
+
+    Args:
+        root: the folder of the collection.
+        scope: a collection or a deployment; empty for the whole store.
+        only: whether only the collection is looked at.
+    """
+    deployment = deployment_of(scope)
+    return root == scope or not (only or (deployment and _is_elsewhere(root, deployment)))
 
 
 def _is_elsewhere(root: str, deployment: str) -> bool:

@@ -2,6 +2,7 @@
 
 A receiver writes such an object before its line. So one that nothing names may get its line in a moment. It goes if
 nobody else loses a row: all of its rows are chosen, or a line of its event is there, which is what readers read.
+A parked one would be in its folder when it is delivered, so it is looked at likewise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
 from ..blobs.byte_ranges import ByteRange
 from .leftovers import compacted_lines, folder_of
-from .places import collections_in_scope, payloads_and_seals_in
+from .places import collections_in_scope, is_in_scope, parked_payloads_in, payloads_and_seals_in
 from .rewriting.erased_counts import joined_hours
 from .rewriting.line_blocks import line_blocks
 from .rewriting.line_eraser import object_start
@@ -59,12 +60,14 @@ def stray_payloads(
         ReaderError: a manifest is damaged, or the store cannot be read.
     """
     roots = {request.scope} if request.only else set(collections_in_scope(objects, request.scope))
+    parked = list(parked_payloads_in(objects))
+    roots |= {root for _, root, _ in parked if is_in_scope(root, request.scope, only=request.only)}
     sizes = {one.name: one.size for one in objects}
-    by_folder: dict[str, dict[str, tuple[str, str, str]]] = {}
-    for name, root, date in payloads_and_seals_in(objects):
+    by_folder: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
+    for name, root, date in [*payloads_and_seals_in(objects), *parked]:
         file = name.rpartition("/")[2]
         if root in roots and "/files/" in name and _NAME.fullmatch(file.encode()):
-            by_folder.setdefault(folder_of(name), {})[file] = (name, root, date)
+            by_folder.setdefault(folder_of(name), {}).setdefault(file, []).append((name, root, date))
     asked = {object_start(one) for one in request.ids}
     names: list[str] = []
     hours: list[ErasedHour] = []
@@ -74,7 +77,8 @@ def stray_payloads(
             for match in _NAME.finditer(content):
                 found.pop(match[0].decode(), None)
         there = _events_there(store, objects, folder, set(map(_event_of, found))) if found else set()
-        for file, (name, root, date) in found.items():
+        for file, copies in found.items():
+            name, root, _ = copies[0]
             event = _event_of(file)
             if event not in there and event not in asked:
                 if request.where is None:
@@ -85,8 +89,8 @@ def stray_payloads(
                 if not is_chosen:
                     undecided += is_chosen is None
                     continue
-            names.append(name)
-            hours.append(ErasedHour(root=root, date=date, size=sizes[name]))
+            names += [name for name, _, _ in copies]
+            hours += [ErasedHour(root=root, date=date, size=sizes[name]) for name, root, date in copies]
     return StrayPayloads(names=tuple(names), hours=joined_hours(hours), undecided=undecided)
 
 

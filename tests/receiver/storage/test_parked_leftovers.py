@@ -9,7 +9,7 @@ import pytest
 import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_store import INSTANCE, line, lines
+from memory_store import INSTANCE, line, line_to, lines
 from partly_broken import (
     BAD,
     GOOD,
@@ -186,6 +186,7 @@ async def test_an_object_that_could_not_be_removed_is_delivered_again_after_a_re
     name = f"{BAD}/files/x.png"
     store.broken = {BAD}
     await sink.put(name, b"png", "image/png")
+    await sink.append(BAD, [line_to(1, name)])
     store.broken, store.leased = set(), {parked_names.parked_object(name, "image/png")}
     await until(lambda: not sink.is_parked(BAD))
     del store.objects[name]
@@ -202,12 +203,13 @@ async def test_such_an_object_is_delivered_before_the_lines_that_refer_to_it() -
     name = f"{BAD}/files/x.png"
     store.broken = {BAD}
     await sink.put(name, b"png", "image/png")
-    await sink.append(BAD, lines(1))
-    store.broken, store.leased = {f"{BAD}/{INSTANCE}"}, {parked_names.parked_object(name, "image/png")}
+    await sink.append(BAD, [line_to(1, name)])
+    parked = parked_names.parked_object(name, "image/png")
+    store.broken, store.leased = set(), {parked, f"{BAD}/{INSTANCE}000000.jsonl"}
     await until(lambda: name in store.objects)  # the folder takes objects, and no lines yet
     await asyncio.sleep(5.0)
     del store.objects[name]
-    store.broken = set()
+    store.leased = {parked}
     await until(lambda: store.stored(BAD) == ["1"])
     assert store.objects[name] == b"png"
     store.leased = set()
@@ -286,21 +288,22 @@ async def test_a_parked_blob_that_is_cut_or_removed_by_hand_stops_nothing() -> N
 @in_virtual_time
 async def test_parked_bytes_are_those_that_are_parked_at_the_moment() -> None:
     recorded = RecordedMetrics()
-    store = PartlyBroken()
+    store = Leased()
     sink = sink_on(store, recorded.instruments)
 
     def parked_bytes() -> int:
         return recorded.values()["otel_modeldata.parked.bytes"][()]
 
     store.broken = {BAD}
-    await sink.append(BAD, lines(1))
+    one = line_to(1, f"{BAD}/files/x")
     await sink.put(f"{BAD}/files/x", b"12345", "text/plain")
-    assert parked_bytes() == len(line(1).data) + 5
-    store.broken, store.hung = {f"{BAD}/{INSTANCE}"}, set()
+    await sink.append(BAD, [one])
+    assert parked_bytes() == len(one.data) + 5
+    store.broken, store.leased = set(), {f"{BAD}/{INSTANCE}000000.jsonl"}
     await until(lambda: f"{BAD}/files/x" in store.objects)
     await asyncio.sleep(1.0)
-    assert parked_bytes() == len(line(1).data)
-    store.broken = set()
+    assert parked_bytes() == len(one.data)
+    store.leased = set()
     await until(lambda: not store.parked())
     await asyncio.sleep(1.0)
     assert parked_bytes() == 0

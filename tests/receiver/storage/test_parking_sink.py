@@ -9,7 +9,7 @@ import pytest
 import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_store import INSTANCE, line, lines
+from memory_store import INSTANCE, line, line_to, lines
 from partly_broken import (
     BAD,
     GOOD,
@@ -153,7 +153,7 @@ async def test_objects_are_parked_and_delivered_before_their_lines() -> None:
     name = f"{BAD}/files/x.png"
     assert await sink.put(name, b"png", "image/png") == store.url(name)
     assert store.objects == {f"_parked/{BAD}/files/image%2Fpng/x.png": b"png"}
-    await sink.append(BAD, lines(1))
+    await sink.append(BAD, [line_to(1, name)])
     store.broken = set()
     await until(lambda: not store.parked())
     assert (store.objects, store.stored(BAD)) == ({name: b"png"}, ["1"])

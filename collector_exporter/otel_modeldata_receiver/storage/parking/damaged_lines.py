@@ -1,4 +1,4 @@
-"""What was changed in a parked blob and is no line any more: it is kept aside, and said."""
+"""What was changed in a parked blob and is no line any more: it is kept as an object, and reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RETRY_SECONDS: Final = 8.0
 
 
 class DamagedLines:
-    """Keeps them.
+    """Keeps parked lines that are no JSON any more as objects, and logs them.
 
     Args:
         store: the main store.

@@ -15,7 +15,7 @@ Theory of operation.
 5. Back to direct appends: the folder is closed, so that lines which arrive now wait for a moment. When nothing is being
    parked any more and nothing is left, the folder is no longer parked, and what waits is stored directly. If this takes
    too long, the folder is opened again, and its lines are parked.
-6. An object is delivered before the lines that were parked after it, so no line refers to a missing object.
+6. An object is delivered before the lines that refer to it, and only if there are any: see `object_delivery.py`.
 
 Few attempts run at the same time, of folders in one datastore only one while it is suspect. An attempt begins with a
 small piece of a blob, which shows whether the place takes lines; it is delivered again with the blob, without effect.
@@ -24,7 +24,6 @@ small piece of a blob, which shows whether the place takes lines; it is delivere
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import logging
 import math
@@ -36,21 +35,20 @@ from otel_modeldata.log_throttle import LogThrottle
 from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
-from ..folders.object_references import is_stored
-from ..store import FencedError
 from . import parked_names
 from .damaged_lines import DamagedLines
 from .delivered_marks import DeliveredMarks
 from .delivery_patience import note_outcome, set_patience
 from .leftovers import Leftover, Leftovers
+from .object_delivery import ObjectDelivery
 from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ...line import Line
     from ..sink import Sink
-    from ..store import Store, StoredObject
+    from ..store import Store
     from .parked_folders import ParkedFolder, ParkedFolders
 
 __all__ = ["Delivery"]
@@ -68,10 +66,6 @@ _LONGEST_CLOSED_SECONDS: Final = 4.0
 _PIECE_BYTES: Final = 64 << 10
 """What is sent first, while it is unknown whether the place takes lines."""
 _READ_RETRY_SECONDS: Final = 8.0
-_REMOVE_RETRY_SECONDS: Final = 0.1
-_REMOVE_SECONDS: Final = 2.0
-_LARGE_BYTES: Final = 1 << 20
-"""Objects above this size are delivered one at a time."""
 
 
 class Delivery:
@@ -108,9 +102,17 @@ class Delivery:
         self._running: set[ParkedFolder] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._large = asyncio.Semaphore(1)
         self._damaged = DamagedLines(store)
-        self._leftovers = Leftovers(store, self._grown, self._removed)
+        self._leftovers = Leftovers(store, self._deliver_again, self._removed)
+        self._objects = ObjectDelivery(
+            sink=sink,
+            store=store,
+            instance=instance,
+            folders=folders,
+            leftovers=self._leftovers,
+            seconds=self._seconds,
+            took=self._took,
+        )
         self._log = LogThrottle(logger, math.inf)
         self._is_stopped = False
 
@@ -119,8 +121,23 @@ class Delivery:
         self._schedule(folder)
 
     def is_left(self, name: str) -> bool:
-        """Whether a blob or an object is delivered, and waits for its removal."""
+        """Whether a blob or an object is not to be delivered now, as one that is delivered and cannot be removed."""
         return name in self._leftovers
+
+    def parks(self, folder: ParkedFolder, name: str, parked: str, line_ids: Iterable[str]) -> None:
+        """Note that an object is parked now, perhaps once more: its line may be on the way.
+
+        Args:
+            folder: where it is delivered.
+            name: its own name.
+            parked: where it is parked.
+            line_ids: lines that refer to it, of which it is not known whether they are stored.
+        """
+        folder.objects.put(name)
+        for line_id in line_ids:
+            folder.objects.ask(name, line_id)
+        folder.left.discard(parked)
+        self._leftovers.forget(parked)
 
     def hurry(self) -> None:
         """The main store works again: look at folders at once of which nothing may be parked."""
@@ -251,7 +268,7 @@ class Delivery:
         found = False
         for name in marks.blobs(folder.name, self._instance):
             found |= await self._deliver_blob(folder, name, marks)
-        return await self._deliver_objects(folder) or found
+        return await self._objects.deliver_rest(folder) or found
 
     async def _check_others(self, folder: ParkedFolder) -> None:
         """Report blobs that vanished before they were delivered."""
@@ -276,7 +293,7 @@ class Delivery:
             if not found:  # it is empty now, or was delivered by an earlier process
                 await self._sink.parked_blobs(folder.name).retire(name)
             self._sink.parked_blobs(folder.name).delivered(name, done)
-            left = None if await self._is_removed(name, done) else await self._store.state(name)
+            left = None if await self._leftovers.remove_now(name, done) else await self._store.state(name)
             if left is None:
                 self._folders.removed(folder, done)
                 await marks.remove(name)
@@ -285,7 +302,7 @@ class Delivery:
                 if done > marked:
                     await marks.put(name, done)
                     self._folders.removed(folder, done - marked)
-                self._leave(folder, name, Leftover(folder.name, done, marks.names(name)))
+                self._leftovers.add(name, Leftover(folder.name, done, marks.names(name)))
                 return found
 
     async def _deliver_part(self, folder: ParkedFolder, name: str, start: int, end: int) -> None:
@@ -293,32 +310,20 @@ class Delivery:
         lines, damaged = read_parked(await self._store.read(name, start, end))
         for text in damaged:
             await self._damaged.keep(folder, text)
-        await self._deliver_objects(folder)
+        await self._objects.deliver_named(folder, lines, damaged)
         if not folder.has_taken:
             await self._deliver_lines(folder, lines[: count_within(lines, _PIECE_BYTES)])
         await self._sink.parked_blobs(folder.name).retire(name)
         await self._deliver_lines(folder, lines)
 
-    async def _is_removed(self, name: str, size: int) -> bool:
-        """Remove a blob or an object; False if it has grown, or its removal is refused."""
-        try:
-            async with timeout(_REMOVE_SECONDS):
-                await retry_for(lambda: self._store.remove(name, size), _REMOVE_RETRY_SECONDS)
-        except (FencedError, StoreError, TimeoutError) as error:
-            logger.debug("%s is not removed: %s", name, error)
-            return False
-        return True
-
-    def _leave(self, folder: ParkedFolder, name: str, left: Leftover) -> None:
-        """Leave something that is delivered where it is, until it can be removed."""
-        self._leftovers.add(name, left)
-        text = "%s is delivered and cannot be removed now: look for a lease or a policy on it"
-        self._log.log(logging.WARNING, ("left", folder.place), text, name)
-
-    def _grown(self, name: str) -> None:
-        """A blob that was left has new lines."""
-        if self._folders.get(name) is None:
-            self.add(self._folders.find(name, 0))
+    def _deliver_again(self, name: str, left: str) -> None:
+        """Deliver what was left of a folder: it has new lines, or what was delivered of it has vanished since."""
+        folder = self._folders.get(name)
+        if folder is None:
+            folder = self._folders.find(name, 0)
+            folder.left = self._leftovers.names_of(name)
+            self.add(folder)
+        folder.left.discard(left)
 
     def _removed(self, name: str, left: str) -> None:
         """What was left in a folder is removed; if it is there again, it was parked once more."""
@@ -349,42 +354,6 @@ class Delivery:
             for other in self._folders:
                 if other.mount == folder.mount and other is not folder:
                     self._schedule_now(other)
-
-    async def _deliver_objects(self, folder: ParkedFolder) -> bool:
-        """Deliver the objects that are parked now; return whether there were any."""
-        below = parked_names.parked_objects(folder.name)
-        objects = [
-            (one, unparked)
-            for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size
-            and (unparked := parked_names.unparked_object(one.name))
-            and not await self._is_left(folder, one.name, unparked[0])
-        ]
-        if any(one.size > _LARGE_BYTES for one, _ in objects):
-            await self._probe(folder)
-        for one, (name, content_type) in objects:
-            async with self._large if one.size > _LARGE_BYTES else contextlib.nullcontext():
-                await self._deliver_object(folder, one, name, content_type)
-        return bool(objects)
-
-    async def _is_left(self, folder: ParkedFolder, parked: str, name: str) -> bool:
-        """Whether an object is delivered and is still there: a restored store may have lost it again."""
-        return parked in folder.left and await is_stored(self._store, name)
-
-    async def _probe(self, folder: ParkedFolder) -> None:
-        """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
-        async with timeout(self._seconds(folder, 0)):
-            await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
-
-    async def _deliver_object(self, folder: ParkedFolder, one: StoredObject, name: str, content_type: str) -> None:
-        content = await self._store.read(one.name, 0, one.size)
-        async with timeout(self._seconds(folder, one.size)):
-            await self._store.put(name, content, content_type)
-        self._took(folder)
-        if not await self._is_removed(one.name, one.size):
-            folder.left.add(one.name)  # it is delivered again after a restart, which changes nothing
-            self._leave(folder, one.name, Leftover(folder.name, one.size, stored=name))
-        self._folders.removed(folder, one.size)
 
 
 def _log_bug(task: asyncio.Task[None]) -> None:

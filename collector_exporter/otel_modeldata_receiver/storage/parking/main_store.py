@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...exceptions import StoreError
 from ...time_limit import timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 __all__ = ["MainStore"]
 
+_T = TypeVar("_T")
 _TIMES_SLOWER: Final = 5.0
 """A folder of the main store takes none if the store serves others in this part of the time."""
 
@@ -60,6 +61,29 @@ class MainStore:
         """Find out whether it works, while no other append shows it."""
         if self._question is None or self._question.done():
             self._question = asyncio.get_running_loop().create_task(self._ask(), name="check of the main store")
+
+    async def in_time(self, work: Coroutine[Any, Any, _T], seconds: float, *, is_mounted: bool) -> _T:
+        """The result of something that stores an object.
+
+        Args:
+            work: stores it.
+            seconds: how long it may take, until it is looked at whether the store serves others.
+            is_mounted: whether it is in another store, whose state that does not show.
+
+        Raises:
+            TimeoutError: it is not stored in time, though this store served others meanwhile.
+        """
+        began = asyncio.get_running_loop().time()
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=seconds)
+                if not task.done() and (is_mounted or self.has_left_behind(began)):
+                    raise TimeoutError
+                self.ask()
+            return task.result()
+        finally:
+            task.cancel()
 
     async def works(self, seconds: float) -> bool:
         """Whether it can be written now."""

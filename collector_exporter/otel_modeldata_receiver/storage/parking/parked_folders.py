@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...exceptions import StoreError
 from ..mounts import mount_of
+from .folder_objects import FolderObjects, ObjectRoom
 from .parked_names import place_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class ParkedFolder:
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
         has_taken: whether it took something in the present attempt to deliver.
-        left: parked objects that are delivered and cannot be removed.
+        left: parked objects that are not to be delivered now, as those that are delivered and cannot be removed.
+        objects: what is known of its parked objects.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
 
@@ -64,6 +66,7 @@ class ParkedFolder:
         "left",
         "mount",
         "name",
+        "objects",
         "patience",
         "pause",
         "place",
@@ -72,7 +75,7 @@ class ParkedFolder:
         "size",
     )
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, room: ObjectRoom) -> None:
         self.name = name
         self.place = place_of(name)
         self.mount = mount_of(name)
@@ -86,6 +89,7 @@ class ParkedFolder:
         self.size = 0
         self.has_taken = False
         self.left: set[str] = set()
+        self.objects = FolderObjects(room)
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False
         self._parking = 0
@@ -141,6 +145,7 @@ class ParkedFolders:
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
         self._folders: dict[str, ParkedFolder] = {}
+        self._room = ObjectRoom()
         self._suspects: set[str] = set()
         self._places: Counter[str] = Counter()
         self._delivered: Counter[str] = Counter()
@@ -179,14 +184,14 @@ class ParkedFolders:
                     f"expected at most {MOST_FOLDERS} folders with parked lines, got one more: repair the stores "
                     f"of their tenants ({reason})"
                 )
-            folder = self._folders[name] = ParkedFolder(name, reason)
+            folder = self._folders[name] = ParkedFolder(name, reason, self._room)
         if folder.mount is not None:
             self._suspects.add(folder.mount)
         return folder
 
     def find(self, name: str, size: int) -> ParkedFolder:
         """Note that `size` bytes of a folder are parked since before the start."""
-        folder = self._folders[name] = ParkedFolder(name, "parked before the start")
+        folder = self._folders[name] = ParkedFolder(name, "parked before the start", self._room)
         if size:  # otherwise there are only blobs that could not be removed
             self._prove(folder)
         folder.size = size
@@ -228,6 +233,7 @@ class ParkedFolders:
     def end(self, folder: ParkedFolder) -> None:
         """Note that nothing of `folder` is parked any more: further lines are stored there directly."""
         folder.ended = True
+        folder.objects.forget_all()
         del self._folders[folder.name]
         if not folder.proven:
             return

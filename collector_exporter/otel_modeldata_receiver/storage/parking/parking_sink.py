@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.log_throttle import LogThrottle
@@ -34,7 +35,7 @@ from .parked_folders import ParkedFolders
 from .parked_sizes import ParkedSizes, parked_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ...line import Line
     from ...telemetry import Instruments
@@ -93,6 +94,8 @@ class ParkingSink:
         self._is_ready = False
         self._is_stopping = False
         self._main = MainStore(sink.check, self._delivery.hurry)
+        self._unanswered: dict[str, set[str]] = {}
+        """Objects that are put next, and the lines of which it could not be said whether they are stored."""
         self._appends = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -209,8 +212,9 @@ class ParkingSink:
         return appended
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
-        """See `Sink.is_superseded`; False if the folder cannot be read, so that the object is parked."""
+        """See `Sink.is_superseded`; False if the folder cannot be read: it is asked again when the object is stored."""
         if self._folders.get(folder) or self._suspected(folder):
+            self._unanswered.setdefault(name, set()).add(line_id)
             return False
         self._watch(1)
         try:
@@ -220,6 +224,7 @@ class ParkingSink:
                 raise
             # Also if nothing shows that the main store works: parking the object does.
             self._begin(folder, error)
+            self._unanswered.setdefault(name, set()).add(line_id)
             return False
         finally:
             self._watch(-1)
@@ -234,41 +239,37 @@ class ParkingSink:
         if not self._is_ready:
             await self.start()
         folder = parked_names.folder_of_object(name)
+        line_ids = self._unanswered.pop(name, set())
         while True:
             parked = self._folders.get(folder) or self._suspected(folder)
             if parked is None:
+                put = partial(self._sink.put, name, content, content_type)
+                patience, is_mounted = append_patience(len(content)), mount_of(name) is not None
                 try:
-                    return await self._put_in_time(name, content, content_type)
+                    if line_ids and await self._are_superseded(folder, line_ids, name):
+                        return self._store.url(name)
+                    return await self._main.in_time(put(), patience, is_mounted=is_mounted)
                 except (StoreError, TimeoutError) as error:
                     if self._is_stopping:
                         raise
                     parked = self._begin(folder, error)
             if not await parked.enter():
                 continue
+            place = parked_names.parked_object(name, content_type)
+            self._delivery.parks(parked, name, place, line_ids)
             try:
-                await self._sink.put(parked_names.parked_object(name, content_type), content, content_type)
+                await self._sink.put(place, content, content_type)
             finally:
                 parked.leave()
             self._folders.parked(parked, 0, len(content))
             return self._store.url(name)
 
-    async def _put_in_time(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object.
-
-        Raises:
-            TimeoutError: it is not stored in time, though the main store served others meanwhile.
-        """
-        began = asyncio.get_running_loop().time()
-        put = asyncio.ensure_future(self._sink.put(name, content, content_type))
+    async def _are_superseded(self, folder: str, line_ids: Iterable[str], name: str) -> bool:
+        self._watch(1)
         try:
-            while not put.done():
-                await asyncio.wait({put}, timeout=append_patience(len(content)))
-                if not put.done() and (mount_of(name) is not None or self._main.has_left_behind(began)):
-                    raise TimeoutError
-                self._main.ask()
-            return put.result()
+            return all([await self._sink.is_superseded(folder, line_id, name) for line_id in line_ids])
         finally:
-            put.cancel()
+            self._watch(-1)
 
     async def put_directly(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object that may wait, such as a data asset; it is never parked.
