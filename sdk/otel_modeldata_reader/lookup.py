@@ -74,7 +74,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         index: whether to use the index, and to write it.
         write: whether the index may be written.
         near: when it happened, as far as it is known: of Parquet files only these row groups are searched.
-        unknown: what the error says if nothing has the id; by default how many bytes were searched, and what to do.
+        unknown: what the error says if nothing has the id; by default that, and what to do.
 
     Raises:
         UnknownNameError: no event has it, or none can.
@@ -86,7 +86,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     search = IdSearch(wanted)
     if not search.is_possible:
         raise UnknownNameError(
-            f"expected a correlation id, row id, event id or trace id, got {wanted!r}: no event can have it"
+            f"expected a correlation id, row id, event id or trace id, got {wanted!r:.200}: no event can have it"
         )
     collections = collections_of(objects)
     blobs = {
@@ -113,7 +113,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         missing = f"{unknown}{damaged}" if unknown else f"no event has it{damaged}; {cure}"
         nothing = "there are no events to search in; correct the store or the window"
         raise UnknownNameError(
-            f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: "
+            f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r:.200}: "
             + (missing if size or unknown else nothing)
         )
     events = tuple(sorted(found, key=_order))

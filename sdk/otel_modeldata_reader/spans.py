@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from .collection_names import OF_SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from .report import Place
 
 __all__ = ["Span", "is_of_spans", "tree_of"]
-
-_COLLECTIONS: Final = frozenset({"app_traces", "app_spans"})
-"""As `semconv` names them, which is imported with the first store only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class Span:
 
 def is_of_spans(root: str) -> bool:
     """Whether a collection has spans."""
-    return root.rpartition("/")[2] in _COLLECTIONS
+    return root.rpartition("/")[2] in OF_SPANS
 
 
 def tree_of(rows: Iterable[tuple[Any, Place]]) -> tuple[Span, ...]:

@@ -118,13 +118,15 @@ def test_an_id_that_there_is_not_is_an_error(tmp_path: Path) -> None:
         ("nothing", None, "no event has it; correct the id"),
         ("nothing", "2026-11-22", "no event has it; correct the id or the window"),
         ("", None, "no event can have it"),
+        ("x" * 5_000, None, "no event has it; correct the id"),
+        ("\ud800" * 400, None, "no event can have it"),
     ],
 )
 def test_the_error_says_what_can_be_corrected(tmp_path: Path, wanted: str, since: str | None, sentence: str) -> None:
     write(tmp_path, [line(timens=str(NOON_NS))])
     with pytest.raises(UnknownNameError) as error:
         shown(tmp_path, wanted, since=since)
-    assert str(error.value).endswith(f", got {wanted!r}: {sentence}")
+    assert str(error.value).endswith(f", got {wanted!r:.200}: {sentence}")
 
 
 def test_a_damaged_line_with_the_text_of_an_id_is_named(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ _ACTIONS: Final = {
     "changed": "compare the blob with a backup",
     "unreadable_parts": "restore the Parquet file from a backup: the lines that it has are dropped",
     "unreadable_note": "look at the object; it says that lines are gone",
-    "unknown_tail": "start processes with OTEL_MODELDATA_REPORT=DIR, and give --report DIR; --running while they run",
+    "unknown_tail": "start processes with OTEL_MODELDATA_REPORT=DIR, and give --report DIR; give --running if they "
+    "still run",
 }
 
 

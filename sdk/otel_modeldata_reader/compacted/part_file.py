@@ -132,13 +132,12 @@ class PartFile:
             values: by column.
         """
         group = self._file.metadata.row_group(number)
-        for index in range(group.num_columns):
-            column = group.column(index)
-            wanted, known = values.get(column.path_in_schema), column.statistics
-            if wanted is None or known is None or not known.has_min_max:
+        for name, index in self._places(values).items():
+            known = group.column(index).statistics
+            if values[name] is None or known is None or not known.has_min_max:
                 continue
             try:
-                if not known.min <= wanted <= known.max:
+                if not known.min <= values[name] <= known.max:
                     return False
             except TypeError:  # of another type, which a compaction does not write
                 return True
@@ -149,12 +148,20 @@ class PartFile:
         groups = [self._file.metadata.row_group(number) for number in range(self._file.metadata.num_row_groups)]
         if not columns or not groups:
             return set()
-        places = {groups[0].column(index).path_in_schema: index for index in range(groups[0].num_columns)}
         return {
             name
-            for name in columns
-            if name in places and all(_is_null(group.column(places[name]), group.num_rows) for group in groups)
+            for name, index in self._places(columns).items()
+            if all(_is_null(group.column(index), group.num_rows) for group in groups)
         }
+
+    def _places(self, names: Collection[str]) -> dict[str, int]:
+        """Where the statistics of some columns are; a nested column has none.
+
+        The field `b` of the column `a` has the path `a.b`, which may also be the name of another column.
+        """
+        leaves = self._file.schema
+        every = ((leaves.column(index), index) for index in range(len(leaves)))
+        return {leaf.path: index for leaf, index in every if leaf.name == leaf.path and leaf.path in names}
 
     def _damaged(self, error: Any) -> Exception:
         if isinstance(error, ReaderError):  # of the store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX
@@ -12,7 +11,7 @@ from otel_modeldata_receiver.storage.parking.parked_names import PARKED
 from ..blobs.compacted_name import compacted_root
 from ..blobs.listing import collections_of
 from ..exceptions import StoreUnavailableError
-from ..nearest import nearest
+from ..nearest import misspelled, nearest
 from .finding import Finding, stops
 from .folder_listing import walk_below
 from .scope import Scope, shown_time
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Stored", "listed_findings", "stored"]
 
 _SHOWN: Final = 5
-_CLOSE: Final = 0.82
-"""How similar two parts are, 0 to 1, to be taken for the same: `blu` and `blue` are at 0.86."""
-_LONGEST_COMPARED: Final = 200
 _TEST_COLLECTION: Final = "doctor"
 """The collection of the events that `otel-modeldata doctor` sends."""
 
@@ -128,7 +124,7 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
         return Finding(cause="folder_of_a_collection", step="store", outcome="stopped", sentence=sentence, run=(ls,))
     of_tenant = [root for root in known if scope.tenant and root.startswith(f"{scope.tenant}/")]
     names = known if scope.collection else sorted({root.rpartition("/")[0] or root for root in known})
-    close = [name for name in names if _is_close(scope.name, name)]
+    close = misspelled(scope.name, names)
     advice = (
         nearest(scope.name, close) if close else nearest("", of_tenant if scope.collection and of_tenant else names)
     )
@@ -141,18 +137,6 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
         outcome="stopped" if close else "missing",
         sentence=f"expected lines of {scope.shown} in {scope.store}, got none of this name: {advice}",
         run=(ls,),
-    )
-
-
-def _is_close(name: str, other: str) -> bool:
-    """Whether each part of a name is like that of another one; `model_inputs` is not like `model_outputs`."""
-    parts, others = name.lower().split("/"), other.lower().split("/")
-    matchers = (
-        SequenceMatcher(None, one[:_LONGEST_COMPARED], two[:_LONGEST_COMPARED])
-        for one, two in zip(parts, others, strict=False)
-    )
-    return len(parts) == len(others) and all(
-        one.real_quick_ratio() > _CLOSE and one.ratio() > _CLOSE for one in matchers
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from otel_modeldata import semconv
 
+from ..collection_names import BESIDE_ROWS
 from ..compacted.part_file import DamagedPartError
 from ..datasets.origin import window_texts
 from ..exceptions import ReaderError, UnknownNameError
@@ -48,15 +49,6 @@ MOST_COLUMNS: Final = 500
 """Columns of a collection that are measured; the others are counted."""
 GROUND_TRUTH: Final = "ground_truth"
 _INPUTS, _OUTPUTS = "model_inputs", "model_outputs"
-_NOT_TABULAR: Final = frozenset(
-    {
-        *semconv.PAYLOAD_COLLECTIONS,
-        semconv.TRACE_COLLECTION,
-        semconv.SPAN_COLLECTION,
-        semconv.EVENT_COLLECTION,
-        GROUND_TRUTH,
-    }
-)
 _SKIPPED: Final = ("torn", "foreign", "mismatched", "missing_payloads", "quarantined", "parked")
 
 
@@ -181,7 +173,7 @@ def _collections(source: Source, name: str) -> list[str]:
             f"expected a deployment or a collection of {source.store.shown}, got {name!r}: "
             f"{nearest(name, [*deployments, *source.collections])}"
         )
-    tabular = [one for one in found if one.rpartition("/")[2] not in _NOT_TABULAR]
+    tabular = [one for one in found if one.rpartition("/")[2] not in BESIDE_ROWS]
     if not tabular:
         raise ReaderError(
             f"expected a collection of frames in {name}, got only {', '.join(sorted(found))}: name one of them"

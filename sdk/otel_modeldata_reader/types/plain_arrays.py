@@ -104,8 +104,9 @@ def _values(array: pa.Array) -> Any:
 
 def _set_bits(array: pa.Array, buffer: pa.Buffer) -> Any:
     """The bits of the cells of an array as booleans."""
-    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)].view(np.bool_)
+    skipped, end = array.offset % 8, array.offset + len(array)
+    some = np.frombuffer(buffer, np.uint8)[array.offset // 8 : -(-end // 8)]  # a slice has the bits of its parent
+    return np.unpackbits(some, count=skipped + len(array), bitorder="little")[skipped:].view(np.bool_)
 
 
 def _validity(nulls: Any) -> pa.Buffer | None:

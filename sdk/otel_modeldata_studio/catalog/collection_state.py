@@ -15,6 +15,7 @@ from otel_modeldata_reader.blobs.listing import date_of, hours_of
 from otel_modeldata_reader.diagnosis.scope import Scope
 from otel_modeldata_reader.diagnosis.seen import seen
 from otel_modeldata_reader.diagnosis.stored import listed_findings
+from otel_modeldata_reader.report import counted
 from otel_modeldata_reader.sealing.folder_seal import moment_of
 from otel_modeldata_reader.window import Window
 
@@ -83,7 +84,7 @@ def state_of(  # noqa: PLR0913 (most are keywords)
     ]
     first = min(states, key=lambda one: _LEVELS[one.level], default=CollectionState(level="ok"))
     if missing and first.level == "bad":  # what is missing is not hidden by what is worse
-        return replace(first, reason=f"{first.reason}; {missing:,} event(s) are missing, too")
+        return replace(first, reason=f"{first.reason}; it also misses {counted(missing, 'event')}")
     return first
 
 

@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.blobs.listing import date_of
-
-from ..tables.deployment_rows import NO_ROWS
+from otel_modeldata_reader.collection_names import is_tabular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +63,7 @@ class DayReading:
             ReaderError: the store cannot be read.
         """
         every = [windows.day] if windows.before is None else [windows.day, windows.before]
-        roots = [root for root in found if root.rpartition("/")[2] not in NO_ROWS]
+        roots = [root for root in found if is_tabular(root)]
         pending = [(root, one) for root in roots for one in every if self._tables.read(root, one, lambda: False)]
         if not pending:
             return ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from otel_modeldata_reader.blobs.dated_folder import is_closed
+from otel_modeldata_reader.collection_names import is_tabular
 from otel_modeldata_reader.diagnosis.scope import Scope
 from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
@@ -42,7 +43,6 @@ __all__ = [
 
 _INSTANCE: Final = re.compile(r"(?P<instance>[0-9a-f]{32})\d+\.jsonl", re.ASCII)
 _MOST_ROWS: Final = 500
-_NOT_TABULAR: Final = frozenset({"request", "response", "app_traces", "app_spans", "app_events"})
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -246,7 +246,7 @@ def _schema_changes(studio: Studio, folders: Mapping[str, Sequence[Folder]]) -> 
     found = [
         change
         for root, of_root in folders.items()
-        if root.rpartition("/")[2] not in _NOT_TABULAR
+        if is_tabular(root)
         for change in type_changes(root, studio.catalog.types.of(of_root))
     ]
     found.sort(key=lambda one: one.date, reverse=True)

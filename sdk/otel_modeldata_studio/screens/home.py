@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
+from otel_modeldata_reader.collection_names import BESIDE_ROWS
 
 from ..catalog.collection_state import CollectionState, StateLevel, state_of
 from ..catalog.times import time_text
@@ -124,6 +125,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
         baseline: what windows are compared with, if it was given.
         deployments: by their names.
+        beside_rows: collections that Explore does not list: it has them beside the rows of their requests.
     """
 
     store: str
@@ -132,6 +134,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     trace_url: str | None
     baseline: str | None
     deployments: tuple[Deployment, ...]
+    beside_rows: tuple[str, ...]
 
 
 def about(studio: Studio) -> About:
@@ -150,6 +153,7 @@ def about(studio: Studio) -> About:
         trace_url=studio.trace_url,
         baseline=studio.baseline,
         deployments=tuple(_deployment(name, found[name]) for name in sorted(found)),
+        beside_rows=tuple(sorted(BESIDE_ROWS)),
     )
 
 

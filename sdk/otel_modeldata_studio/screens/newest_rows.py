@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from otel_modeldata_reader.collection_names import is_tabular
 from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 from otel_modeldata_reader.window import Window
@@ -15,7 +16,6 @@ from ..queries.joined_rows import LABEL_ROW
 from ..queries.moments import iso
 from ..queries.newest import cells_of_newest, newest_times
 from ..tables.column import columns_of
-from ..tables.deployment_rows import NO_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ def newest(studio: Studio, *, collection: str, limit: int = 100) -> NewestAnswer
     rows: list[NewestRow] = []
     if moments:
         label = every.get(LABEL_ROW)
-        has_row_ids = collection.rpartition("/")[2] not in NO_ROWS
+        has_row_ids = is_tabular(collection)
         text = cells_of_newest(found.pieces, every, list(shown), label, moments[-1], limit, has_row_ids=has_row_ids)
         for time, row_id, *values in database.rows(text.text, text.parameters):
             pairs = zip(values[::2], values[1::2], shown.values(), strict=True)

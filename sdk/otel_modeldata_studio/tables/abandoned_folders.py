@@ -1,28 +1,37 @@
 """Temporary folders of processes that were killed: the next process removes them.
 
 Each process locks a file in its folder (`flock`) until it ends, however it ends. If a lock is free, the process is
-dead: the number of a process would say nothing, because the system gives it to another one. Windows has no `flock`, and
-some network file systems lock nothing: there such a folder stays.
+dead: the number of a process would say nothing, because the system gives it to another one.
+
+On a network drive a lock may hold on its own machine only (`flock(2)`, NFS and SMB). So the file says which machine has
+made it, and since which start of it: a folder of another one is removed only if nothing was written there for a week,
+as systems do with their temporary files. Where files cannot be locked, as on Windows, such a folder stays.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
-from typing import TYPE_CHECKING, Final
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 __all__ = ["lock_folder", "remove_abandoned", "unlock_folder"]
 
 _LOCK: Final = "in-use"
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+"""What Linux makes at each start: no other machine has it, and all containers of this one do."""
+_WEEK_SECONDS: Final = 7 * 24 * 3600.0
+_LONGEST: Final = 1000
+"""Bytes of a lock's file that are looked at."""
 
 
 def lock_folder(folder: Path) -> int | None:
@@ -48,6 +57,9 @@ def lock_folder(folder: Path) -> int | None:
     if os.fstat(descriptor).st_nlink == 0:
         os.close(descriptor)
         raise FileNotFoundError(f"{folder} was removed")
+    with suppress(OSError):  # on a full disk it says nothing, and the folder stays for a week
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _machine())
     return descriptor
 
 
@@ -76,10 +88,23 @@ def remove_abandoned(place: Path, prefix: str) -> None:
         except OSError:  # of another program or user, or it has just gone
             continue
         try:
-            if os.fstat(descriptor).st_uid == os.geteuid():
+            if os.fstat(descriptor).st_uid == os.geteuid() and _may_be_dead(folder, descriptor):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:  # its process runs, or files cannot be locked
             continue
         finally:
             os.close(descriptor)
+
+
+def _machine() -> bytes:
+    """What this machine, since its last start, has in the files of its locks."""
+    with suppress(OSError):
+        return _BOOT.read_bytes()
+    return platform.node().encode()
+
+
+def _may_be_dead(folder: Path, descriptor: int) -> bool:
+    """Whether a free lock says that the process of a folder has ended."""
+    is_of_here = os.read(descriptor, _LONGEST) == _machine()
+    return is_of_here or folder.stat().st_mtime < time.time() - _WEEK_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
@@ -15,7 +15,7 @@ from ..interruption import current
 from .cache_folder import CacheFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -34,9 +34,10 @@ class Database:
     Args:
         folders: the only ones whose files it reads.
         spill: where it makes a folder for what it has no memory for.
+        prepare: makes the folder around it again if that has gone; called before each query.
     """
 
-    def __init__(self, folders: Sequence[Path], spill: Path) -> None:
+    def __init__(self, folders: Sequence[Path], spill: Path, prepare: Callable[[], None] | None = None) -> None:
         import duckdb  # noqa: PLC0415 (slow to import)
 
         self._connection = duckdb.connect(
@@ -61,6 +62,9 @@ class Database:
         ):
             self._connection.execute(f"SET {setting}")
         self._lock = threading.Lock()
+        self._spill = spill
+        self._has_spilled = False
+        self._prepare = prepare
         self._folders = tuple(f"{folder}/" for folder in folders)
 
     def rows(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -92,6 +96,7 @@ class Database:
     def _cursor(self) -> Iterator[DuckDBPyConnection]:
         import duckdb  # noqa: PLC0415 (slow to import)
 
+        self._make_spill_again()
         with self._lock:
             cursor = self._connection.cursor()
         try:
@@ -112,6 +117,15 @@ class Database:
             raise ReaderError(f"expected a query that DuckDB can run, got: {text}") from None
         finally:
             cursor.close()
+            self._has_spilled = self._has_spilled or self._spill.is_dir()
+
+    def _make_spill_again(self) -> None:
+        """DuckDB makes its folder once: if the system has cleaned it up, each later query without memory would fail."""
+        if self._prepare is not None:
+            self._prepare()
+        if self._has_spilled:
+            with suppress(OSError):  # a query that needs it says so
+                self._spill.mkdir(exist_ok=True)
 
 
 def _escaped(text: str) -> str:

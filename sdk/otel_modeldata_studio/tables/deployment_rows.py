@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.collection_names import is_tabular
 from otel_modeldata_reader.window import Window
 
 from .column import columns_of
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from .row_bits import RowBits
     from .tables import Tables
 
-__all__ = ["LABELS", "NO_ROWS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
+__all__ = ["LABELS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
 
 INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
 LABELS: Final = "labels"
 _ROLES: Final = {"model_inputs": INPUTS, "model_outputs": OUTPUTS, "ground_truth": LABELS}
-NO_ROWS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
-"""Collections whose rows are no rows of a model."""
 _OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
 _MARGIN: Final = 600 * 1_000_000_000
@@ -127,7 +126,7 @@ def deployment_rows(
     """
     roots = {root.rpartition("/")[2]: root for root in tables.roots(deployment)}
     names = [name for name in _ROLES if name in roots]
-    names += sorted(name for name in roots if name not in _ROLES and name not in NO_ROWS)
+    names += sorted(name for name in roots if name not in _ROLES and is_tabular(name))
     names = [name for name in names if name != "ground_truth"][: _MOST_SIDES - 1] + [
         name for name in names if name == "ground_truth"
     ]

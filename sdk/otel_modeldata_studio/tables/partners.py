@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +18,7 @@ from .slices import NEAR_OUTPUTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from .cache_folder import CacheFolder
     from .database import Database
     from .piece import Piece, RowNumber
 
@@ -73,14 +72,14 @@ class Partners:
 
     Args:
         database: reads the files.
-        folder: of this process.
+        cache: takes the hashes of row ids.
         known: returns the files that a collection has now.
     """
 
-    def __init__(self, database: Database, folder: Path, known: Callable[[str], list[Piece]]) -> None:
+    def __init__(self, database: Database, cache: CacheFolder, known: Callable[[str], list[Piece]]) -> None:
         self._database = database
         self._known_pieces = known
-        self._folder = folder
+        self._cache = cache
         self._lock = threading.Lock()
         self._keys: dict[str, RowKeys] = {}
         self._known: dict[tuple[str, str], PartnersOfPiece] = {}
@@ -103,35 +102,47 @@ class Partners:
 
         Raises:
             ReaderError: a file cannot be read.
-            OSError: there is no room for what is found.
+            CacheFullError: there is no room for what is found.
+            OSError: what was found cannot be read.
         """
         with self._lock:
-            mine, theirs = (self._keys_of(root) for root in roots)
-            for keys, root, pieces in ((mine, roots[0], base), (theirs, roots[1], side)):
-                there = {one.path for one in self._known_pieces(root)}
-                keys.keep(there)
-                for piece in reversed(pieces):
-                    if piece.path not in there:  # another question has read what replaces it
+            try:
+                return self._of(roots, base, side, may_go_on)
+            except FileNotFoundError:  # the system has cleaned its temporary files up
+                lost = [self._keys_of(root).forget_lost() for root in roots]
+                if not any(lost):
+                    raise
+                return self._of(roots, base, side, may_go_on)
+
+    def _of(
+        self, roots: tuple[str, str], base: Sequence[Piece], side: Sequence[Piece], may_go_on: Callable[[], bool]
+    ) -> FoundPartners:
+        mine, theirs = (self._keys_of(root) for root in roots)
+        for keys, root, pieces in ((mine, roots[0], base), (theirs, roots[1], side)):
+            there = {one.path for one in self._known_pieces(root)}
+            keys.keep(there)
+            for piece in reversed(pieces):
+                if piece.path not in there:  # another question has read what replaces it
+                    return FoundPartners(of={}, pending=sum(one.rows for one in base))
+                if not keys.has(piece):
+                    if not may_go_on():
                         return FoundPartners(of={}, pending=sum(one.rows for one in base))
-                    if not keys.has(piece):
-                        if not may_go_on():
-                            return FoundPartners(of={}, pending=sum(one.rows for one in base))
-                        keys.read(piece)
-            if mine.repeat(base) or theirs.repeat(side):
-                return FoundPartners(of={}, are_certain=False)
-            found: dict[str, PartnersOfPiece] = {}
-            pending = 0
-            there = {one.path for one in side}
-            for piece in reversed(base):
-                one = self._kept(roots[1], piece, side, there)
-                if one is None and may_go_on():
-                    one = _matched(piece, _near(piece, side), mine, theirs)
-                    self._keep(roots[1], piece, one)
-                if one is None:
-                    pending += piece.rows
-                else:
-                    found[piece.path] = one
-            return FoundPartners(of=found, pending=pending)
+                    keys.read(piece)
+        if mine.repeat(base) or theirs.repeat(side):
+            return FoundPartners(of={}, are_certain=False)
+        found: dict[str, PartnersOfPiece] = {}
+        pending = 0
+        there = {one.path for one in side}
+        for piece in reversed(base):
+            one = self._kept(roots[1], piece, side, there)
+            if one is None and may_go_on():
+                one = _matched(piece, _near(piece, side), mine, theirs)
+                self._keep(roots[1], piece, one)
+            if one is None:
+                pending += piece.rows
+            else:
+                found[piece.path] = one
+        return FoundPartners(of=found, pending=pending)
 
     def places(self, root: str, row_id: str) -> list[tuple[str, int]]:
         """Where a row of a collection with this id may be, as far as its files were looked at.
@@ -158,7 +169,7 @@ class Partners:
 
     def _keys_of(self, root: str) -> RowKeys:
         if root not in self._keys:
-            self._keys[root] = RowKeys(self._database, Path(mkdtemp(prefix="keys-", dir=self._folder)))
+            self._keys[root] = RowKeys(self._database, self._cache)
         return self._keys[root]
 
     def _kept(self, root: str, piece: Piece, side: Sequence[Piece], there: set[str]) -> PartnersOfPiece | None:

@@ -45,10 +45,16 @@ class RowBits:
 
     def of_piece(self, piece: Piece) -> Any:
         """An array of booleans, one for each row."""
+        return self._unpacked(piece, 0, piece.rows)
+
+    def _unpacked(self, piece: Piece, start: int, rows: int) -> Any:
+        """The same for some rows: no other bytes are looked at, because a file may have hundreds of row groups."""
         packed = self.packed.get(piece.path)
         if packed is None:
-            return np.zeros(piece.rows, dtype=bool)
-        return np.unpackbits(np.frombuffer(packed, np.uint8), count=piece.rows).astype(bool)
+            return np.zeros(rows, dtype=bool)
+        skipped = start % 8
+        some = np.frombuffer(packed, np.uint8)[start // 8 : -(-(start + rows) // 8)]
+        return np.unpackbits(some, count=skipped + rows)[skipped:].view(bool)
 
     def together(self, some: Sequence[Piece | Slice]) -> tuple[bytes, list[int]]:
         """The bits of files one after the other, and for each file the number of the bit of its first row.
@@ -70,13 +76,12 @@ class RowBits:
 
     def counts(self, piece: Piece) -> list[int]:
         """How many rows of each row group are chosen."""
-        found = self.of_piece(piece)
-        return [int(np.count_nonzero(found[one.start : one.start + one.rows])) for one in piece.groups]
+        return [int(np.count_nonzero(self._unpacked(piece, one.start, one.rows))) for one in piece.groups]
 
     def count(self, one: Piece | Slice) -> int:
         """How many rows of a file, or of some of its rows, are chosen."""
         piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
-        return int(np.count_nonzero(self.of_piece(piece)[start : start + one.rows]))
+        return int(np.count_nonzero(self._unpacked(piece, start, one.rows)))
 
     def exact(self, some: Sequence[Piece | Slice]) -> list[Slice]:
         """The chosen rows of some files or row groups by their numbers; for a query of few rows."""
@@ -84,16 +89,15 @@ class RowBits:
         for one in some:
             piece, start = (one.piece, one.start) if isinstance(one, Slice) else (one, 0)
             if piece.path in self.packed:
-                numbers = np.flatnonzero(self.of_piece(piece)[start : start + one.rows]) + start
+                numbers = np.flatnonzero(self._unpacked(piece, start, one.rows)) + start
                 if len(numbers):
                     found.append(exact_slice(piece, numbers.tolist()))
         return found
 
     def chosen_groups(self, piece: Piece) -> list[Slice]:
         """The row groups of a file that have a chosen row."""
-        found = self.of_piece(piece)
         return [
             Slice(piece=piece, start=one.start, rows=one.rows, first=one.first, last=one.last)
             for one in piece.groups
-            if found[one.start : one.start + one.rows].any()
+            if self._unpacked(piece, one.start, one.rows).any()
         ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from .cache_folder import CacheFolder
     from .database import Database
     from .piece import Piece, RowNumber
 
@@ -46,13 +47,12 @@ class RowKeys:
 
     Args:
         database: reads the files.
-        folder: of this process; takes the hashes.
+        cache: takes the hashes.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, cache: CacheFolder) -> None:
         self._database = database
-        self._folder = folder
-        self._numbers = itertools.count()
+        self._cache = cache
         self._known: dict[str, Path] = {}
         self._checked: set[str] = set()
         self._repeating: set[str] = set()
@@ -66,13 +66,13 @@ class RowKeys:
 
         Raises:
             ReaderError: it cannot be read.
-            OSError: they cannot be written.
+            CacheFullError: they cannot be written.
         """
         table = self._database.table(_QUERY, [piece.path])
         hashes, rows = numbers_of(table["key"]), numbers_of(table["row"]).astype(np.int32)
         order = np.argsort(hashes)
-        path = self._folder / f"{next(self._numbers):08d}.keys"
-        with path.open("wb") as file:
+        path = self._cache.new("ids", ".keys")
+        with self._cache.writing(path) as partial, partial.open("wb") as file:
             file.write(hashes[order].tobytes())
             file.write(rows[order].tobytes())
         self._known[piece.path] = path
@@ -82,9 +82,12 @@ class RowKeys:
         return self.of_path(piece.path)
 
     def of_path(self, file: str) -> Keys:
-        """The same by the path of the file."""
-        path = self._known[file]
-        count = path.stat().st_size // 12
+        """The same by the path of the file.
+
+        Raises:
+            OSError: they have gone, or cannot be read.
+        """
+        path, count = self._file(file)
         if not count:
             return Keys(np.zeros(0, np.uint64), np.zeros(0, np.int32))
         content = np.memmap(path, np.uint8, "r")
@@ -97,7 +100,7 @@ class RowKeys:
         for path in list(self._known):
             try:
                 keys = self.of_path(path)
-            except (KeyError, OSError):  # another thread has just removed it
+            except (KeyError, OSError):  # another thread or the system has just removed it
                 continue
             at = int(np.searchsorted(keys.hashes, np.uint64(wanted)))
             if at < len(keys.hashes) and keys.hashes[at] == wanted:
@@ -121,17 +124,27 @@ class RowKeys:
                 for at in np.flatnonzero(first < last).tolist():
                     numbers = keys.rows[first[at] : last[at]].tolist()
                     rows.setdefault(found[at][0], []).extend((piece, number) for number in numbers)
-        except (KeyError, OSError):  # not made yet, or another thread has just removed it
+        except (KeyError, OSError):  # not made yet, or just removed by another thread or the system
             return None
         return rows
 
     def keep(self, paths: Iterable[str]) -> None:
         """Remove the hashes of all other files: their rows are in others by now, or are gone."""
         for path in self._known.keys() - set(paths):
-            self._known.pop(path).unlink(missing_ok=True)
-            self._checked.discard(path)
-            if path in self._repeating:  # what repeated its ids may be unique now
-                self._checked, self._repeating = set(), set()
+            self._forget(path).unlink(missing_ok=True)
+
+    def forget_lost(self) -> bool:
+        """Forget the hashes whose files have gone, so that they are made again; returns whether there are such."""
+        lost = [path for path, file in self._known.items() if self._cache.has_lost(str(file))]
+        for path in lost:
+            self._forget(path)
+        return bool(lost)
+
+    def _forget(self, path: str) -> Path:
+        self._checked.discard(path)
+        if path in self._repeating:  # what repeated its ids may be unique now
+            self._checked, self._repeating = set(), set()
+        return self._known.pop(path)
 
     def repeat(self, pieces: Sequence[Piece]) -> bool:
         """Whether a row id of some files is there twice, in all files whose hashes are known.
@@ -148,9 +161,15 @@ class RowKeys:
         return any(one.path in self._repeating for one in pieces)
 
     def _hashes(self, path: str) -> Any:
-        file = self._known[path]
-        count = file.stat().st_size // 12
+        file, count = self._file(path)
         return np.memmap(file, np.uint64, "r", shape=(count,)) if count else np.zeros(0, np.uint64)
+
+    def _file(self, path: str) -> tuple[Path, int]:
+        """The file with the hashes of a file, and how many it has."""
+        file = self._known[path]
+        if self._cache.has_lost(str(file)):
+            raise FileNotFoundError(f"{file} has gone")
+        return file, file.stat().st_size // 12
 
 
 def _repeating(fresh: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:

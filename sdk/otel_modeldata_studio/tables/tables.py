@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 
+from .cache_folder import CacheFullError
 from .collection_rows import CollectionRows, ReadPieces, bounds_of
 from .database import Database
 from .deadline import Deadline
@@ -63,7 +64,9 @@ class Tables:
         self.listing = listing
         local = _local_folder(store)
         self.is_local = local is not None
-        self.database = Database([cache.path] if local is None else [cache.path, local], cache.path / "sql")
+        self.database = Database(
+            [cache.path] if local is None else [cache.path, local], cache.path / "sql", cache.make_again
+        )
         self._parts = PartPieces(store, local, cache)
         self._cache = cache
         self._lock = threading.Lock()
@@ -71,7 +74,7 @@ class Tables:
         self._columns: dict[str, dict[str, Column]] = {}
         self._ahead = ReadingAhead(self.read)
         self._ahead_partners = ReadingAhead(self.read_partners)
-        self.partners = Partners(self.database, cache.path, lambda root: self._rows(root).known())
+        self.partners = Partners(self.database, cache, lambda root: self._rows(root).known())
 
     def close(self) -> None:
         """End the thread, close the database, and remove the cache."""
@@ -158,8 +161,8 @@ class Tables:
     def _partners_until(self, rows: DeploymentRows, side: Side, may_go_on: Callable[[], bool]) -> FoundPartners:
         try:
             return self.partners.of((rows.base.root, side.root), rows.base.pieces, side.pieces, may_go_on)
-        except OSError as error:
-            logger.warning("Studio joins rows by their ids, which is slow, in the temporary folder: %s", error.strerror)
+        except (OSError, CacheFullError) as error:
+            logger.warning("Studio joins rows by their ids, which is slow: %s", error)
             return FoundPartners(of={}, are_certain=False)
 
     def deadline(self) -> Deadline:

@@ -46,11 +46,16 @@ def test_a_name_that_is_nearly_one_of_the_store(tmp_path: Path) -> None:
     assert found.findings[0].run == (f"otel-modeldata ls --store {tmp_path}",)
     assert causes(reader.why(tmp_path, "shop/blu")) == [("other_name", "stopped")]
     assert causes(reader.why(tmp_path, "SHOP/blue/model_inputs")) == [("other_name", "stopped")]
+    found = reader.why(tmp_path, "shop/bleu/model_inputs")
+    assert causes(found) == [("other_name", "stopped")]
+    assert sentence(found, "other_name").endswith("did you mean 'shop/blue/model_inputs'?")
+    assert causes(reader.why(tmp_path, "shop/bleu")) == [("other_name", "stopped")]
 
 
-def test_a_collection_of_which_nothing_has_come(tmp_path: Path) -> None:
+@pytest.mark.parametrize("collection", ["answers", "model_outputs", "ground_truth"])
+def test_a_collection_of_which_nothing_has_come(tmp_path: Path, collection: str) -> None:
     write(tmp_path, [line()], hour=folder(0))
-    found = reader.why(tmp_path, "shop/blue/answers")
+    found = reader.why(tmp_path, f"shop/blue/{collection}")
     assert causes(found) == [("nothing_stored", "missing")]
     assert sentence(found, "nothing_stored").endswith("got none of this name: there are 'shop/blue/model_inputs'")
 

@@ -94,6 +94,19 @@ def test_truths_come_back_from_chunks_and_slices(chunks: list[list[bool]]) -> No
     assert truths_of(column).tolist() == column.to_pylist()
 
 
+def test_a_slice_unpacks_its_own_bits_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reading has thousands of slices of one large array."""
+    unpacked: list[int] = []
+    real = np.unpackbits
+    monkeypatch.setattr(np, "unpackbits", lambda some, **given: unpacked.append(len(some)) or real(some, **given))
+    whole = pa.array([None if at % 7 == 0 else float(at) for at in range(1_003)], pa.float64())
+    parts = pa.chunked_array([whole[start : start + 17] for start in range(0, len(whole), 17)])
+
+    np.testing.assert_array_equal(floats_of(parts), whole.to_numpy(zero_copy_only=False))
+    assert len(unpacked) == len(parts.chunks)
+    assert max(unpacked) <= 4
+
+
 def test_none_of_these_imports_pandas() -> None:
     script = (
         "import sys, numpy as np, pyarrow as pa\n"

@@ -110,7 +110,7 @@ def test_what_is_missing_is_said_of_a_silent_collection_too(tmp_path: Path) -> N
     found = row(tmp_path)
     assert (found.state, found.gaps) == ("bad", 2)
     assert found.reason.startswith(f"no line of {INPUTS} for more than ")
-    assert found.reason.endswith("; 2 event(s) are missing, too")
+    assert found.reason.endswith("; it also misses 2 events")
 
 
 def test_folders_that_are_none_of_an_hour_are_a_warning(tmp_path: Path) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from playwright.sync_api import expect
+from read_lines import line, write
+
+import otel_modeldata_reader as reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chromium import OpenPage
-    from studio_process import StudioProcess
+    from studio_process import StartStudio, StudioProcess
 
 ROWS = "table.rows tbody tr"
 
@@ -57,3 +64,16 @@ def test_a_collection_that_there_is_not_is_said(shop_studio: StudioProcess, open
     watched.allowed = ("status of 404",)
     watched.settle(".failure")
     expect(watched.page.locator(".failure")).to_contain_text("got 'shop/blue/nothing'")
+
+
+def test_the_query_of_a_collection_finds_it_whatever_its_name(
+    start_studio: StartStudio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    name = 'shop/blue/"inputs"'
+    write(tmp_path, [line([{"age": 42}])], collection=name)
+    watched = open_page(start_studio(tmp_path).at(f"collection/shop/blue/{quote(name.rpartition('/')[2])}"))
+    watched.settle(ROWS)
+    command = shlex.split(watched.page.locator("p.command code").inner_text())
+    assert command[2] == 'SELECT * FROM "shop/blue/""inputs""" ORDER BY time DESC'
+    with reader.open(tmp_path) as store:
+        assert store.query(command[2]).to_arrow()["age"].to_pylist() == [42]

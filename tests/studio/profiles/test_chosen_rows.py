@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,6 +167,36 @@ def test_a_row_without_a_partner_is_no_row_of_the_other_side(studio: Studio) -> 
     found, window = explored(studio, ONCE, None, None)
     filters = parse_filters('[{"column": "inputs.kind", "op": "not_null"}]')
     assert by_partners(studio).alone(ONCE, found, "outputs", filters, window) is None
+
+
+@pytest.mark.parametrize("is_compact", [False, True])
+def test_partners_are_found_again_after_the_system_has_cleaned_its_temporary_files_up(
+    is_compact: bool, store: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "store"
+    shutil.copytree(store, root)
+    filters = json.dumps([{"column": "outputs.y", "op": "between", "low": 0.2}])
+    with opened_studio(root, cache=tmp_path / "cache") as studio:
+        if is_compact:
+            for collection in ("model_inputs", "model_outputs"):
+                studio.store.compact(f"{ONCE}/{collection}", older=0, until="2026-11-22T11:00:00Z")
+        chosen = by_partners(studio)
+
+        def count() -> int | None:
+            whole(lambda: explore.volume(studio, deployment=ONCE))
+            rows, window = explored(studio, ONCE, None, None, ["outputs.y"])
+            found, left = chosen.by(ONCE, rows, parse_filters(filters), window)
+            assert found.pending == 0
+            return None if left or found.bits is None else sum(map(found.bits.count, found.base.pieces))
+
+        before = count()
+        assert before
+        shutil.rmtree(studio.cache.path)
+        assert count() == before
+        shutil.rmtree(studio.cache.path)
+        studio.store.compact(f"{ONCE}/model_outputs", older=0)  # new files among known ones
+        studio.catalog.listing()
+        assert count() == before
 
 
 def test_rows_are_joined_where_a_row_id_repeats(studio: Studio) -> None:

@@ -78,6 +78,7 @@ def test_every_screen_knows_the_deployments_and_their_times(tmp_path: Path) -> N
                 last="2026-11-22T13:00:00Z",
             ),
         ),
+        beside_rows=("app_events", "app_spans", "app_traces", "ground_truth", "request", "response"),
     )
 
 

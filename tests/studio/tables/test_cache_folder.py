@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +21,13 @@ from read_lines import COLLECTION, write
 from otel_modeldata_reader import ReaderError
 from otel_modeldata_reader.window import Window
 from otel_modeldata_studio.queries.scans import scan
-from otel_modeldata_studio.tables import cache_folder
-from otel_modeldata_studio.tables.abandoned_folders import lock_folder, remove_abandoned
+from otel_modeldata_studio.tables.abandoned_folders import remove_abandoned
 from otel_modeldata_studio.tables.cache_folder import CacheFolder, CacheFullError
 from otel_modeldata_studio.tables.column import columns_of
 from otel_modeldata_studio.web.api import _status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from otel_modeldata_studio.studio import Studio
 
@@ -193,63 +190,6 @@ def test_rows_of_an_erased_folder_leave_the_cache(tmp_path: Path) -> None:
         assert sorted(map(str, studio.cache.path.glob("*.parquet"))) == sorted(piece.path for piece in pieces)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from otel_modeldata_studio.tables.cache_folder import CacheFolder
-
-folder = CacheFolder(Path(sys.argv[1]))
-folder.new().write_bytes(b"rows")
-print(folder.path, flush=True)
-sys.stdin.read()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_the_folder_of_a_studio_that_was_killed_goes_with_the_next_one(tmp_path: Path) -> None:
-    place, others = tmp_path / "cache", tmp_path / "others"
-    others.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        left = Path(process.stdout.readline().strip())
-        (place / f"{PREFIX}abcdefgh").symlink_to(others)
-        remove_abandoned(place, PREFIX)
-        assert sorted(one.name for one in left.iterdir()) == ["in-use", "lines-00000000.parquet"]  # it runs
-        process.communicate("")
-    assert process.returncode == -signal.SIGKILL
-    assert left.exists()
-    folder = CacheFolder(place)
-    for thread in [one for one in threading.enumerate() if one.name == "studio-abandoned"]:
-        thread.join()
-    assert not left.exists()
-    assert folder.path.exists()
-    assert others.exists()
-    folder.close()
-
-
-def test_a_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    removed: list[Path] = []
-
-    def late(folder: Path) -> int | None:
-        if not removed:
-            removed.append(folder)
-            (folder / "in-use").touch()
-            remove_abandoned(folder.parent, PREFIX)
-            assert not folder.exists()
-        return lock_folder(folder)
-
-    monkeypatch.setattr(cache_folder, "lock_folder", late)
-    folder = CacheFolder(tmp_path)
-    assert removed[0] != folder.path
-    assert list(tmp_path.iterdir()) == [folder.path]
-    folder.close()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_folder_that_the_system_has_cleaned_up_is_made_again_and_belongs_to_this_studio(tmp_path: Path) -> None:
     write(tmp_path / "store", [typed_line(number) for number in range(4)])
     with opened_studio(tmp_path / "store", cache=tmp_path / "cache") as studio:
@@ -262,11 +202,52 @@ def test_a_folder_that_the_system_has_cleaned_up_is_made_again_and_belongs_to_th
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [f"{PREFIX}notes", f"{PREFIX}abcd1234", "notes"])
-@pytest.mark.parametrize("content", ["a.txt", "in-use"])
-def test_folders_that_others_made_stay(name: str, content: str, tmp_path: Path) -> None:
-    """Unless both the name and the lock are those of a Studio."""
-    (tmp_path / name).mkdir()
-    (tmp_path / name / content).write_text("precious")
-    remove_abandoned(tmp_path, PREFIX)
-    assert (tmp_path / name).exists() == ((name, content) != (f"{PREFIX}abcd1234", "in-use"))
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to(path.parent / "others")])
+def test_what_others_made_in_the_place_of_the_folder_gets_no_rows(
+    make: Callable[[Path], None], cache: CacheFolder
+) -> None:
+    others = cache.path.parent / "others"
+    others.mkdir()
+    old = written(cache)
+    cache.discard([str(old)])
+    shutil.rmtree(cache.path)
+    make(cache.path)
+    for _ in range(2):
+        with pytest.raises(CacheFullError) as caught:
+            written(cache)
+        assert str(caught.value) == (
+            "expected space for temporary files of Studio, got something else in the place of its folder: start it "
+            "again"
+        )
+    cache.close()
+    assert os.path.lexists(cache.path)
+    assert list(others.iterdir()) == []
+
+
+def test_a_file_of_another_user_is_none_of_the_folder(cache: CacheFolder) -> None:
+    path = written(cache)
+    assert cache.has(path)
+    assert not cache.has_lost(str(path))
+    path.unlink()
+    path.symlink_to("in-use")
+    assert not cache.has(path)
+    assert cache.has_lost(str(path))
+    assert not cache.has_lost("/of/the/store.parquet")
+
+
+def test_the_place_of_the_folder_is_made_again_too(tmp_path: Path) -> None:
+    folder = CacheFolder(tmp_path / "a" / "b")
+    shutil.rmtree(tmp_path / "a")
+    assert written(folder).exists()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    folder.close()
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_that_nothing_closes_goes_with_its_process(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from otel_modeldata_studio.tables.cache_folder import CacheFolder\n"
+        "folder = CacheFolder(Path(sys.argv[1])); folder.new().write_bytes(b'rows')"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -46,6 +46,39 @@ def test_the_chosen_rows_of_a_part_of_a_file_are_those_inside_it() -> None:
     assert bits.exact([part]) == [Slice(piece=one, start=14, rows=1, first=10, last=19, numbers=(14,))]
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=70), st.data())
+def test_the_chosen_rows_of_any_part_are_those_of_the_whole_file(mask: list[bool], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(mask) - 1))
+    rows = data.draw(st.integers(0, len(mask) - start))
+    one = piece("a", len(mask))
+    bits = RowBits.of({"a": np.array(mask)})
+    part = Slice(piece=one, start=start, rows=rows, first=0, last=0)
+    numbers = tuple(at for at in range(start, start + rows) if mask[at])
+
+    assert bits.of_piece(one).tolist() == mask
+    assert bits.count(part) == len(numbers)
+    assert [found.numbers for found in bits.exact([part])] == ([numbers] if numbers else [])
+    assert [found.start for found in bits.chosen_groups(one)] == [
+        group.start for group in one.groups if any(mask[group.start : group.start + group.rows])
+    ]
+
+
+def test_to_count_the_rows_of_a_row_group_unpacks_no_other_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may have hundreds of row groups."""
+    unpacked: list[int] = []
+    real = np.unpackbits
+    monkeypatch.setattr(np, "unpackbits", lambda some, **given: unpacked.append(len(some)) or real(some, **given))
+    one = piece("a", 800)
+    bits = RowBits.of({"a": np.arange(800) % 3 == 0})
+    parts = [
+        Slice(piece=one, start=group.start, rows=group.rows, first=group.first, last=group.last) for group in one.groups
+    ]
+    counts = [bits.count(part) for part in parts]
+    assert bits.counts(one) == counts
+    assert (sum(counts), len(bits.exact(parts)), len(bits.chosen_groups(one))) == (267, 80, 80)
+    assert max(unpacked) <= 3
+
+
 def test_rows_of_a_file_are_one_slice_with_the_times_of_their_row_groups() -> None:
     first, second = piece("a", 40), piece("b", 10)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from otel_modeldata_studio.tables import row_keys
+from otel_modeldata_studio.tables.cache_folder import CacheFolder
 from otel_modeldata_studio.tables.database import Database
 from otel_modeldata_studio.tables.piece import Group, Piece, Slice
 from otel_modeldata_studio.tables.row_bits import RowBits
@@ -18,6 +20,13 @@ from otel_modeldata_studio.tables.row_keys import RowKeys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[CacheFolder]:
+    folder = CacheFolder(tmp_path / "cache")
+    yield folder
+    folder.close()
 
 
 @pytest.fixture
@@ -35,10 +44,10 @@ def piece(folder: Path, name: str, ids: Sequence[str | None]) -> Piece:
 
 @pytest.mark.parametrize("few", [0, row_keys._FEW])
 def test_ids_that_repeat_are_found(
-    few: int, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: int, database: Database, cache: CacheFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_keys, "_FEW", few)
-    keys = RowKeys(database, tmp_path)
+    keys = RowKeys(database, cache)
     pieces = [
         piece(tmp_path, "one", [f"a{at}" for at in range(500)] + [None, None]),
         piece(tmp_path, "two", [f"b{at}" for at in range(500)]),
@@ -56,8 +65,8 @@ def test_ids_that_repeat_are_found(
     assert keys.repeat(pieces[:2])
 
 
-def test_hashes_are_those_of_the_rows(database: Database, tmp_path: Path) -> None:
-    keys = RowKeys(database, tmp_path)
+def test_hashes_are_those_of_the_rows(database: Database, cache: CacheFolder, tmp_path: Path) -> None:
+    keys = RowKeys(database, cache)
     ids = [f"id {at}" for at in range(3_000)]
     one = piece(tmp_path, "one", ids)
     keys.read(one)
@@ -65,6 +74,26 @@ def test_hashes_are_those_of_the_rows(database: Database, tmp_path: Path) -> Non
     expected = [hashed for (hashed,) in duckdb.execute("SELECT hash(unnest(?))", [ids]).fetchall()]
     assert [int(at) for at in found.hashes] == sorted(expected)
     assert [expected[row] for row in found.rows] == sorted(expected)
+
+
+def test_hashes_whose_files_have_gone_are_forgotten(database: Database, cache: CacheFolder, tmp_path: Path) -> None:
+    keys = RowKeys(database, cache)
+    pieces = [piece(tmp_path, "one", ["a", "b"]), piece(tmp_path, "two", ["c", "a"])]
+    for one in pieces:
+        keys.read(one)
+    assert not keys.forget_lost()
+    assert keys.numbers(["c"], pieces) == {"c": [(pieces[1], 0)]}
+    shutil.rmtree(cache.path)
+    with pytest.raises(FileNotFoundError):
+        keys.repeat(pieces)
+    assert keys.numbers(["c"], pieces) is None
+    assert keys.places("c") == []
+    assert keys.forget_lost()
+    assert not keys.has(pieces[0])
+    for one in pieces:
+        keys.read(one)
+    assert keys.repeat(pieces)
+    assert keys.places("c") == [(pieces[1].path, 0)]
 
 
 def test_bits_are_those_of_the_rows_of_files_and_slices(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from opened_studio import opened_studio
 from read_lines import COLLECTION, HOUR, write
 
 import otel_modeldata_reader as reader
+from otel_modeldata_reader.collection_names import NOT_TABULAR
 from otel_modeldata_reader.window import Window
 from otel_modeldata_studio.queries.scans import scan
 from otel_modeldata_studio.tables.column import columns_of
+from otel_modeldata_studio.tables.deployment_rows import deployment_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,3 +184,13 @@ def test_the_folder_of_the_cache_is_removed_at_the_end(tmp_path: Path) -> None:
     from pathlib import Path as AnyPath
 
     assert [folder for folder in folders if AnyPath(folder).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(NOT_TABULAR))
+def test_a_collection_whose_rows_are_no_rows_of_a_model_is_no_side_of_joined_rows(name: str, tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(0)])
+    write(tmp_path, [typed_line(0)], collection="shop/blue/scores")
+    write(tmp_path, [typed_line(0)], collection=f"shop/blue/{name}")
+    with opened_studio(tmp_path) as studio:
+        found = deployment_rows(studio.tables, "shop/blue", OPEN)
+        assert [side.role for side in found.sides] == ["inputs", "scores"]

@@ -22,7 +22,7 @@ export default function Collection({location, about}) {
   if (!name) return html`<${ChooseDeployment} screen="explore" about=${about} />`;
   if (error && !answer) return html`<${Failure} error=${error} again=${again} />`;
   if (!answer || isOld) return html`<${Loading} lines=${10} />`;
-  const all = `otel-modeldata query ${quoted(`SELECT * FROM "${name}" ORDER BY time DESC`)} --store ${quoted(about.store)}`;
+  const all = `otel-modeldata query ${quoted(`SELECT * FROM "${name.replaceAll('"', '""')}" ORDER BY time DESC`)} --store ${quoted(about.store)}`;
   const {columns, rows} = answer;
   const width = (kind) => WIDTHS[kind] ?? WIDTH;
   return html`

@@ -48,9 +48,8 @@ function compared({day, null_alarm: nulls}) {
   return `${time(day.since, "minute")} to ${time(day.until, "minute")} UTC (${about}${rowCount(day.rows)}), compared with ${baselineText(day.baseline)} (${about}${rowCount(day.baseline_rows)})`;
 }
 
-/** Collections whose rows Explore does not list: it has labels, bodies and spans beside the rows of their requests. */
-const ALONE = ["ground_truth", "request", "response", "app_traces", "app_spans", "app_events"];
-const rowsOf = ({name, endpoint, deployment, collection}) => ALONE.includes(collection) || !endpoint ? link("collection", name.split("/")) : link("explore", [endpoint, deployment]);
+/** Where the rows of a collection are: Explore has labels, bodies and spans beside the rows of their requests. */
+const rowsOf = ({name, endpoint, deployment, collection}, about) => about.beside_rows.includes(collection) || !endpoint ? link("collection", name.split("/")) : link("explore", [endpoint, deployment]);
 
 const NOT_YET = html`<span class="soft not-yet" title="Not looked at yet">soon</span>`;
 const NOTHING = html`<span class="soft">–</span>`;
@@ -80,7 +79,7 @@ function Row({row, isCursor, about, hasParked}) {
   return html`
     <tbody class=${`${row.state}${isCursor ? " cursor" : ""}`}>
       <tr aria-current=${isCursor ? "true" : null}>
-        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${name ? html`<a href=${rowsOf(row)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
+        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${name ? html`<a href=${rowsOf(row, about)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
         <td title=${countTitle(row.events, row.is_estimated)}>${countText(row.events, row.is_estimated)}</td>
@@ -116,7 +115,7 @@ export default function Home({location, about}) {
   };
   useKeys({
     j: step(1), k: step(-1), "/": () => search.current?.focus(),
-    Enter: () => at >= 0 && rows[at].name && visit(rowsOf(rows[at])),
+    Enter: () => at >= 0 && rows[at].name && visit(rowsOf(rows[at], about)),
     Escape: () => { search.current?.blur(); if (wanted) go({find: null}, {replace: true}); },
   });
   if (!answer) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} lines=${8} />`;
