@@ -23,7 +23,6 @@ from studio_store import EACH, newest_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
     from typing import Any
 
     from case import Effort, Run
