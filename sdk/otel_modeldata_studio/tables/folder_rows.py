@@ -16,8 +16,8 @@ from otel_modeldata_reader.blobs.listing import CollectionBlobs, hours_of
 from otel_modeldata_reader.compacted.folder_sources import folder_source
 from otel_modeldata_reader.compacted.part_file import DamagedPartError
 from otel_modeldata_reader.exceptions import StoreUnavailableError
-from otel_modeldata_reader.following.unread_lines import UnreadLines
 from otel_modeldata_reader.following.line_slices import reading_of
+from otel_modeldata_reader.following.unread_lines import UnreadLines
 from otel_modeldata_reader.lines.known_ids import KnownIds
 from otel_modeldata_reader.reading import Reading, Request
 from otel_modeldata_reader.window import Window, held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,22 @@ def test_the_first_page_has_the_newest_rows_with_their_outputs(
         assert whole(lambda: explore.volume(studio, deployment=DEPLOYMENT)).total == ROWS
         last = explore.rows(studio, deployment=DEPLOYMENT, columns=("inputs.n", "outputs.n"))
         assert (last.rows, last.columns, last.pending) == (first.rows, first.columns, 0)
+
+
+def test_the_responses_of_a_page_are_read_before_those_of_the_next_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_READ_SECONDS", 0.0)
+    for hour in (10, 11):
+        day = datetime(2025, 11, 22, hour, tzinfo=UTC)
+        keys = {"number": hour, "timens": str(int(day.timestamp()) * 10**9)}
+        write(tmp_path, [line(**keys)], hour=f"{day:%Y/%m/%d/%H}")
+        answered = line({"score": [0.5]}, id=f"response-{hour}", statuscode="200", latencyms=str(hour), **keys)
+        write(tmp_path, [answered], collection=f"{DEPLOYMENT}/response", hour=f"{day:%Y/%m/%d/%H}")
+    with opened_studio(tmp_path) as studio:
+        page = explore.rows(studio, deployment=DEPLOYMENT, until="2025-11-22T11:00:00Z")
+        assert page.pending > 0
+        assert [(row.id, row.latency_ms) for row in page.rows] == [("request-10_0", 10.0)]
 
 
 def test_the_newest_rows_of_one_collection_are_the_newest_at_once(
