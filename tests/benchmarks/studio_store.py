@@ -5,6 +5,8 @@ A tenth of the rows has a label, and the same tenth the response of its request,
 One hour is collected as a receiver writes it, and compacted. The other hours are its row groups with other times and
 ids, in files of their own with manifests of their own. All ids are random, as those of senders are: they do not shrink
 in a file, and no statistics of a row group say where one is.
+
+`python tests/benchmarks/studio_store.py` makes it in the folder of the tests' cache, as the case `studio` does.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -34,10 +38,11 @@ from otel_modeldata_reader.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from otel_modeldata_reader.compacted.manifest import Manifest
 
+ROWS: Final = 10_000_000
+TAIL: Final = 50_000
 DEPLOYMENT: Final = "shop/blue"
 FIRST: Final = datetime(2026, 11, 20, tzinfo=UTC)
 HOURS: Final = 48
@@ -217,3 +222,10 @@ def _shifted(table: pa.Table, number: int, first: str, date: str) -> pa.Table:
 def _manifest(manifest: Manifest, date: str, writer: PartWriter) -> Manifest:
     blobs = tuple(msgspec.structs.replace(one, name=one.name.replace(manifest.date, date)) for one in manifest.blobs)
     return msgspec.structs.replace(manifest, date=date, number=1, blobs=blobs, parts=writer.finish())
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
+    from build_cache import cache_root
+
+    make(cache_root() / f"studio-{ROWS}", ROWS, TAIL)
