@@ -5,9 +5,9 @@ some twenty minutes; the command `studio_store.py` makes it beforehand. Every co
 the Parquet files themselves. `first_answer_s` is the slowest start of the command (`studio_starts.py`); the other
 answers are measured in a process of their own. `partners_s` is how long it takes after its start until filters of
 inputs and outputs have all rows; the answers come after it. `deep_page` reads the responses of its hour; those of all
-hours are read before the answers that need them, in `responses_s` from the first filter of latencies on. Each answer with a filter has values that were not asked for before, as when a
-brush is dragged, but for `both_sides_again`. Each figure has one of the time of all processors beside it, which a busy
-machine does not change.
+hours are read before the answers that need them, in `responses_s` from the first filter of latencies on. Each answer
+with a filter has values that were not asked for before, as when a brush is dragged, but for `both_sides_again`. Each
+figure has one of the time of all processors beside it, which a busy machine does not change.
 """
 
 from __future__ import annotations
