@@ -1,10 +1,13 @@
 """Case `studio`: what a person waits for in Explore, over ten million joined rows of 23 columns and a tail of lines.
 
-The store is made once, in the folder of the tests' cache, which takes a quarter of an hour. Every count is compared
-with that of DuckDB over the Parquet files themselves. `first_answer_s` is the slowest start of the command
-(`studio_starts.py`); the other answers are measured in a process of their own. `partners_s` is how long it takes after
-its start until filters of inputs and outputs have all rows; the answers come after it. Each figure has one of the time
-of all processors beside it, which a busy machine does not change.
+A tenth of the rows has a label and a response. The store is made once, in the folder of the tests' cache, which takes
+some twenty minutes; the command `studio_store.py` makes it beforehand. Every count is compared with that of DuckDB over
+the Parquet files themselves. `first_answer_s` is the slowest start of the command (`studio_starts.py`); the other
+answers are measured in a process of their own. `partners_s` is how long it takes after its start until filters of
+inputs and outputs have all rows; the answers come after it. `deep_page` reads the responses of its hour; those of all
+hours are read before the answers that need them, in `responses_s` from the first filter of latencies on. Each answer
+with a filter has values that were not asked for before, as when a brush is dragged, but for `both_sides_again`. Each
+figure has one of the time of all processors beside it, which a busy machine does not change.
 """
 
 from __future__ import annotations
@@ -21,22 +24,39 @@ from case import Case, Effort, Run, Sides, Target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROWS: Final = 10_000_000
-TAIL: Final = 50_000
-_ABOVE: Final = 60.0
-_BEST: Final = 0.9
+_WARMED: Final = 60.5, 0.91
+_BRUSHED: Final = 60.0
+_FILTERED: Final = 60.25
+_BOTH: Final = {"volume": (59.75, 0.9), "facets": (60.75, 0.89), "histogram": (59.5, 0.905), "page": (61.0, 0.88)}
+"""An input from here on, and an output: all values differ, so that no answer finds what another one has left."""
+_RARE: Final = 0.99999
+_SLOW_MS: Final = 50.0
+_LABEL: Final = "yes"
 _BASELINE: Final = "2026-11-20T00:00:00Z..2026-11-20T12:00:00Z"
 
 
 def _explores(effort: Effort) -> Sides:
     from build_cache import cache_root
     from studio_starts import first_answers
-    from studio_store import make
+    from studio_store import ROWS, TAIL, make
 
     rows, tail = effort.of(ROWS, 9_600), effort.of(TAIL, 100)
     store = cache_root() / f"studio-{rows}"
     make(store, rows, tail)
-    return {"ours": [first_answers(store, effort) | _in_process(store) for _ in range(effort.repeat)]}
+    return {"ours": [first_answers(store, tail, effort) | _in_process(store) for _ in range(effort.repeat)]}
+
+
+def _least(**columns: float) -> str:
+    """A filter of rows with such values or higher ones, as in the address of the page."""
+    names = {"feature_03": "inputs.feature_03", "score": "outputs.score", "latency_ms": "latency_ms"}
+    return json.dumps(
+        [{"column": names[name], "op": "between", "low": low, "high": None} for name, low in columns.items()]
+    )
+
+
+def _both(name: str) -> str:
+    above, best = _BOTH[name]
+    return _least(feature_03=above, score=best)
 
 
 def _in_process(store: Path) -> Run:
@@ -50,6 +70,8 @@ def _in_process(store: Path) -> Run:
 def main() -> None:  # noqa: PLR0915 (one answer after the other)
     """Print the seconds of each answer, also of all processors, and the peak of memory."""
     began = time.perf_counter()
+    from studio_store import EACH, ROWS
+
     import otel_modeldata_reader as reader
     from otel_modeldata_studio.screens import explore, home
     from otel_modeldata_studio.screens import request as requests
@@ -68,56 +90,62 @@ def main() -> None:  # noqa: PLR0915 (one answer after the other)
 
     while explore.volume(studio, **of).pending:
         time.sleep(0.1)
-    high = json.dumps([{"column": "inputs.feature_03", "op": "between", "low": _ABOVE, "high": None}])
-    rare = json.dumps([{"column": "outputs.score", "op": "between", "low": 0.99999, "high": None}])
-    best = json.dumps([{"column": "outputs.score", "op": "between", "low": _BEST, "high": None}])
-    both = json.dumps(json.loads(high) + json.loads(best))
-    while explore.volume(studio, f=both, **of).pending:
+    above, best = _WARMED
+    while explore.volume(studio, f=_least(feature_03=above, score=best), **of).pending:
         time.sleep(0.1)
     figures["partners_s"] = time.perf_counter() - began
     timed("home", lambda: home.home(studio))
     total = timed("volume", lambda: explore.volume(studio, **of)).total
-    brushed = timed("brush", lambda: explore.volume(studio, f=high, **of)).total
-    chosen = timed("both_sides", lambda: explore.volume(studio, f=both, **of)).total
-    timed("facets_of_both", lambda: explore.facets(studio, f=both, **of))
-    column = {"columns": ("inputs.feature_03",), "f": both}
+    brushed = timed("brush", lambda: explore.volume(studio, f=_least(feature_03=_BRUSHED), **of)).total
+    chosen = timed("both_sides", lambda: explore.volume(studio, f=_both("volume"), **of)).total
+    timed("both_sides_again", lambda: explore.volume(studio, f=_both("volume"), **of))
+    timed("facets_of_both", lambda: explore.facets(studio, f=_both("facets"), **of))
+    column = {"columns": ("inputs.feature_03",), "f": _both("histogram")}
     of_both = timed("histogram_of_both", lambda: explore.facets(studio, **column, **of)).facets[0]
-    timed("page_of_both", lambda: explore.rows(studio, f=both, **of))
+    timed("page_of_both", lambda: explore.rows(studio, f=_both("page"), **of))
     timed("facets", lambda: explore.facets(studio, **of))
     explore.facets(studio, baseline=_BASELINE, **of)
     timed("facets_with_baseline", lambda: explore.facets(studio, baseline=_BASELINE, **of))
     facet = timed("histogram", lambda: explore.facets(studio, columns=("inputs.feature_03",), **of)).facets[0]
     page = timed("page", lambda: explore.rows(studio, **of))
     timed("next_page", lambda: explore.rows(studio, after=page.next, **of))
-    timed("deep_page", lambda: explore.rows(studio, until="2026-11-20T09:00:00Z", **of))
-    filtered = timed("filtered_page", lambda: explore.rows(studio, f=high, **of))
-    found = timed("rare_page", lambda: explore.rows(studio, f=rare, limit=500, **of))
+    deep = timed("deep_page", lambda: explore.rows(studio, until="2026-11-20T09:00:00Z", **of))
+    started = time.perf_counter()
+    while explore.rows(studio, f=_least(latency_ms=2 * _SLOW_MS), **of).pending:
+        time.sleep(0.1)
+    figures["responses_s"] = time.perf_counter() - started
+    filtered = timed("filtered_page", lambda: explore.rows(studio, f=_least(feature_03=_FILTERED), **of))
+    found = timed("rare_page", lambda: explore.rows(studio, f=_least(score=_RARE), limit=500, **of))
     one = json.dumps([{"column": "correlationid", "op": "in", "values": [page.rows[-1].id.rpartition("_")[0]]}])
     request = timed("one_row", lambda: explore.rows(studio, f=one, **of))
-    name = explore.rows(studio, until="2026-11-20T09:00:00Z", **of).rows[0].id.rpartition("_")[0]
-    timed("request", lambda: requests.request(studio, id=name))
+    timed("request", lambda: requests.request(studio, id=deep.rows[0].id.rpartition("_")[0]))
+    label = json.dumps([{"column": "labels.label", "op": "in", "values": [_LABEL]}])
+    labelled = timed("page_by_label", lambda: explore.rows(studio, f=label, **of))
+    of_label = timed("volume_by_label", lambda: explore.volume(studio, f=label, **of)).total
+    slow = timed("page_by_latency", lambda: explore.rows(studio, f=_least(latency_ms=_SLOW_MS), **of))
     status = Path("/proc/self/status").read_text("ascii")
     figures["peak_mb"] = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1000
 
-    expected = _counts(store)
     counts = {
         "rows": total,
         "brushed": brushed,
         "both": chosen,
         "histogram": sum(one.count for one in facet.bins) + facet.nulls,
         "histogram of both": sum(one.count for one in of_both.bins),
+        "label": of_label,
+        "rare": len(found.rows),
     }
-    assert counts == {
-        "rows": expected["rows"],
-        "brushed": expected["brushed"],
-        "both": expected["both"],
-        "histogram": expected["rows"],
-        "histogram of both": expected["both"],
-    }, counts
-    assert len(found.rows) == min(expected["rare"], 500), (len(found.rows), expected)
+    expected = _counts(store)
+    assert counts == expected, (counts, expected)
     assert [one.id for one in request.rows] == [page.rows[-1].id]
     place = filtered.columns.index("inputs.feature_03")
-    assert all(entry.values[place] >= _ABOVE for entry in filtered.rows)
+    assert all(entry.values[place] >= _FILTERED for entry in filtered.rows)
+    for one in (page, deep):
+        assert sum(entry.label is not None for entry in one.rows) == len(one.rows) // EACH
+        assert sum(entry.latency_ms is not None for entry in one.rows) == len(one.rows) // EACH
+    assert {entry.label for entry in labelled.rows} == {_LABEL}
+    assert all(entry.latency_ms is not None and entry.latency_ms >= _SLOW_MS for entry in slow.rows)
+    assert len(labelled.rows) == len(slow.rows) == 100 or total < ROWS
     studio.close()
     print(json.dumps(figures))
 
@@ -126,29 +154,36 @@ def _counts(store: Path) -> dict[str, int]:
     """By DuckDB over the Parquet files and the lines."""
     import duckdb
 
-    files = {one: f"{store}/_parquet/shop/blue/{one}/**/part-*.parquet" for one in ("model_inputs", "model_outputs")}
-    lines = {one: f"{store}/shop/blue/{one}/**/*.jsonl" for one in files}
+    names = ("model_inputs", "model_outputs", "ground_truth")
+    files = {one: f"read_parquet('{store}/_parquet/shop/blue/{one}/**/part-*.parquet')" for one in names}
+    lines = {
+        one: "(SELECT correlationid, unnest(data, max_depth := 2) FROM read_json("
+        f"'{store}/shop/blue/{one}/**/*.jsonl', format = 'newline_delimited'))"
+        for one in names
+    }
 
-    def count(collection: str, name: str, condition: str) -> int:
-        of_files = f"SELECT count(*) FROM read_parquet('{files[collection]}') WHERE {condition}"
-        row = f"SELECT unnest(data) AS r FROM read_json('{lines[collection]}', format = 'newline_delimited')"
-        of_lines = f"SELECT count(*) FROM (SELECT r.{name} AS {name} FROM ({row})) WHERE {condition}"
-        return sum(duckdb.execute(text).fetchall()[0][0] for text in (of_files, of_lines))
+    def count(collection: str, condition: str) -> int:
+        texts = [f"SELECT count(*) FROM {one[collection]} WHERE {condition}" for one in (files, lines)]
+        return sum(duckdb.execute(text).fetchall()[0][0] for text in texts)
 
-    inputs, outputs = files.values()
-    chosen = f"a.feature_03 >= {_ABOVE} AND b.score >= {_BEST}"
-    of_files = f"FROM read_parquet('{inputs}') a JOIN read_parquet('{outputs}') b USING (row_id) WHERE {chosen}"
-    events = [
-        f"(SELECT correlationid, data[1].{name} AS {name} FROM read_json('{lines[one]}', format = 'newline_delimited'))"
-        for one, name in (("model_inputs", "feature_03"), ("model_outputs", "score"))
-    ]
-    of_lines = f"FROM {events[0]} a JOIN {events[1]} b USING (correlationid) WHERE {chosen}"
-    both = sum(duckdb.execute(f"SELECT count(*) {text}").fetchall()[0][0] for text in (of_files, of_lines))
+    def count_of_both(above: float, best: float) -> int:
+        chosen = f"a.feature_03 >= {above} AND b.score >= {best}"
+        texts = [
+            f"SELECT count(*) FROM {one['model_inputs']} a JOIN {one['model_outputs']} b USING (correlationid) "
+            f"WHERE {chosen}"
+            for one in (files, lines)
+        ]
+        return sum(duckdb.execute(text).fetchall()[0][0] for text in texts)
+
+    rows = count("model_inputs", "true")
     return {
-        "rows": count("model_inputs", "feature_03", "true"),
-        "both": both,
-        "brushed": count("model_inputs", "feature_03", f"feature_03 >= {_ABOVE}"),
-        "rare": count("model_outputs", "score", "score >= 0.99999"),
+        "rows": rows,
+        "brushed": count("model_inputs", f"feature_03 >= {_BRUSHED}"),
+        "both": count_of_both(*_BOTH["volume"]),
+        "histogram": rows,
+        "histogram of both": count_of_both(*_BOTH["histogram"]),
+        "label": count("ground_truth", f"label = '{_LABEL}'"),
+        "rare": min(count("model_outputs", f"score >= {_RARE}"), 500),
     }
 
 
@@ -166,7 +201,8 @@ CASES: Final[dict[str, Case]] = {
                 for name in (
                     *("home", "both_sides", "facets_of_both", "histogram_of_both", "page_of_both"),
                     *("volume", "brush", "facets", "facets_with_baseline", "histogram"),
-                    *("page", "next_page", "deep_page", "filtered_page", "rare_page"),
+                    *("page", "next_page", "deep_page", "filtered_page", "rare_page", "page_by_label"),
+                    *("volume_by_label", "page_by_latency"),
                 )
             },
             "one_row_s": [Target(most=0.5, absolute=True)],

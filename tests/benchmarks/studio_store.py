@@ -1,8 +1,12 @@
 """A store of ten million joined rows of 23 columns in Parquet, and a tail of lines that is not compacted yet.
 
+A tenth of the rows has a label, and the same tenth the response of its request, in collections of their own.
+
 One hour is collected as a receiver writes it, and compacted. The other hours are its row groups with other times and
 ids, in files of their own with manifests of their own. All ids are random, as those of senders are: they do not shrink
 in a file, and no statistics of a row group say where one is.
+
+`python tests/benchmarks/studio_store.py` makes it in the folder of the tests' cache, as the case `studio` does.
 """
 
 from __future__ import annotations
@@ -10,8 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -32,18 +38,27 @@ from otel_modeldata_reader.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from otel_modeldata_reader.compacted.manifest import Manifest
 
+ROWS: Final = 10_000_000
+TAIL: Final = 50_000
 DEPLOYMENT: Final = "shop/blue"
 FIRST: Final = datetime(2026, 11, 20, tzinfo=UTC)
 HOURS: Final = 48
 _HOUR_NS: Final = 3_600 * 1_000_000_000
 _COUNTRIES: Final = ("ES", "FR", "DE", "IT", "PT", "PL", "SE")
 _PLANS: Final = ("basic", "plus", "pro")
-_TYPES: Final = {"model_inputs": "f8*12,i8*4,s*2,b,M8[us]", "model_outputs": "f8,s,i8"}
-"""20 columns of inputs, and three of outputs."""
+_TYPES: Final = {
+    "model_inputs": "f8*12,i8*4,s*2,b,M8[us]",
+    "model_outputs": "f8,s,i8",
+    "ground_truth": "s*2",
+    "response": None,
+}
+"""20 columns of inputs, three of outputs, the row of a label and its value, and a body as a model server answers it."""
+EACH: Final = 10
+"""Of so many rows one has a label and a response."""
+_LATER_NS: Final = {"model_inputs": 0, "model_outputs": 3_000_000, "ground_truth": 5_000_000, "response": 4_000_000}
 _BLOCK: Final = 4096
 _NEW_IDS: Final = """
 WITH digests AS (
@@ -55,28 +70,34 @@ WITH digests AS (
         '00-' || t || '-' || left(t, 16) || '-01' AS new_trace
     FROM digests
 )
-SELECT new_correlation || '_0' AS row_id, new_correlation AS correlationid, new_event AS event_id,
-    new_trace AS traceparent,
-    replace(replace(replace(_event, correlationid, new_correlation), event_id, new_event), traceparent, new_trace)
-        AS _event
+SELECT new_correlation AS correlationid, new_event AS event_id, new_trace AS traceparent,
+    replace(replace(replace(replace(
+        _event, correlationid, new_correlation), event_id, new_event), traceparent, new_trace),
+        '"timens":"' || before || '"', '"timens":"' || after || '"') AS _event
 FROM ids
 """
 
 
 def make(store: Path, rows: int, tail: int) -> None:
-    """Write the store, if it is not there; `tail` rows are lines of the last hour."""
-    done = store / f"made-{rows}-{tail}"
-    if done.exists():
-        return
-    shutil.rmtree(store, ignore_errors=True)
+    """Write the store, as far as it is not there; `tail` rows are lines of the last hour."""
     per_hour = rows // HOURS
     for collection in _TYPES:
+        done = store / f"made-{rows}-{tail}-{collection}"
+        if done.exists():
+            continue
+        for folder in (store / DEPLOYMENT, store / "_parquet" / DEPLOYMENT):
+            shutil.rmtree(folder / collection, ignore_errors=True)
         _write_lines(store, collection, FIRST, "h000", per_hour)
         with reader.open(store) as opened:
             opened.compact(f"{DEPLOYMENT}/{collection}", older=0, drop_lines=True)
         _repeat(store, collection)
         _write_lines(store, collection, FIRST + timedelta(hours=HOURS), f"h{HOURS:03d}", tail)
-    done.touch()
+        done.touch()
+
+
+def newest_ids(tail: int, count: int) -> list[str]:
+    """The row ids of the newest rows, the newest first."""
+    return [f"{_uuid(f'h{HOURS:03d}-{number}')}_0" for number in range(tail - 1, tail - 1 - count, -1)]
 
 
 def _write_lines(store: Path, collection: str, hour: datetime, tag: str, count: int) -> None:
@@ -90,11 +111,9 @@ def _write_lines(store: Path, collection: str, hour: datetime, tag: str, count: 
 
 def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[str]:
     random = np.random.default_rng(1)
-    is_inputs = collection == "model_inputs"
     start = int(hour.timestamp()) * 1_000_000_000
-    for number in range(count):
-        row = _inputs(random) if is_inputs else _outputs(random)
-        time = start + _HOUR_NS * number // count + (0 if is_inputs else 3_000_000)
+    for number in range(0, count, EACH if collection in {"ground_truth", "response"} else 1):
+        time = start + _HOUR_NS * number // count + _LATER_NS[collection]
         name, trace = _uuid(f"{tag}-{number}"), hashlib.md5(f"{tag}-{number}-trace".encode()).hexdigest()
         event = {
             "specversion": "1.0",
@@ -103,7 +122,7 @@ def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[st
             "type": f"azureml.inference.{collection}",
             "datacontenttype": "application/json",
             "time": f"{hour:%Y-%m-%dT%H}:00:00Z",
-            "data": [row],
+            "data": _data(collection, random, name),
             "contentrange": "bytes 0-399/400",
             "correlationid": name,
             "modelversion": "7",
@@ -111,7 +130,20 @@ def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[st
             "traceparent": f"00-{trace}-{trace[:16]}-01",
             "datatypes": _TYPES[collection],
         }
+        if collection == "response":
+            del event["datatypes"]
+            event |= {"statuscode": "200", "latencyms": str(round(float(random.gamma(4, 5)), 3))}
         yield json.dumps(event, separators=(",", ":")) + "\n"
+
+
+def _data(collection: str, random: np.random.Generator, name: str) -> Any:
+    if collection == "model_inputs":
+        return [_inputs(random)]
+    if collection == "model_outputs":
+        return [_outputs(random)]
+    if collection == "ground_truth":
+        return [{"row_id": f"{name}_0", "label": "yes" if random.random() < 0.5 else "no"}]
+    return {"score": [round(float(random.random()), 6)]}
 
 
 def _uuid(name: str) -> str:
@@ -155,7 +187,7 @@ def _repeat(store: Path, collection: str) -> None:
                 of_group = part.groups[group]
                 writer.add(
                     GroupTable(
-                        kind="rows",
+                        kind=part.kind,
                         types=part.types,
                         columns=part.columns,
                         table=_shifted(table, number, manifest.date, date),
@@ -169,19 +201,31 @@ def _repeat(store: Path, collection: str) -> None:
             publish(access, _manifest(manifest, date, writer), lambda: None)
 
 
-def _shifted(table: pa.Table, number: int, before: str, date: str) -> pa.Table:
+def _shifted(table: pa.Table, number: int, first: str, date: str) -> pa.Table:
     """The same rows some hours later, with other ids: digests of the ids and the number."""
-    times = pc.add(table["time"].cast(pa.int64()), number * _HOUR_NS).cast(table["time"].type)
-    blobs = pc.replace_substring(table["_blob"].cast(pa.string()), before, date)
+    before = table["time"].cast(pa.int64())
+    after = pc.add(before, number * _HOUR_NS)
+    blobs = pc.replace_substring(table["_blob"].cast(pa.string()), first, date)
     with duckdb.connect(config={"threads": "1"}) as connection:  # one thread keeps the order
-        connection.register("hour", table.select(["row_id", "correlationid", "event_id", "traceparent", "_event"]))
+        hour = table.select(["correlationid", "event_id", "traceparent", "_event"])
+        connection.register("hour", hour.append_column("before", before).append_column("after", after))
         ids = connection.sql(_NEW_IDS, params={"number": str(number)}).to_arrow_table()
-    changed = {"time": times, "_blob": blobs, **{name: ids[name] for name in ids.column_names}}
+    changed = {"time": after, "_blob": blobs, **{name: ids[name] for name in ids.column_names}}
+    row_ids = pc.binary_join_element_wise(ids["correlationid"], "0", "_")
+    changed |= {name: row_ids for name in ("row_id", "data.row_id") if name in table.column_names}
     for name, column in changed.items():
-        table = table.set_column(table.schema.get_field_index(name), name, column)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, column.cast(table.schema.field(place).type))
     return table
 
 
 def _manifest(manifest: Manifest, date: str, writer: PartWriter) -> Manifest:
     blobs = tuple(msgspec.structs.replace(one, name=one.name.replace(manifest.date, date)) for one in manifest.blobs)
     return msgspec.structs.replace(manifest, date=date, number=1, blobs=blobs, parts=writer.finish())
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
+    from build_cache import cache_root
+
+    make(cache_root() / f"studio-{ROWS}", ROWS, TAIL)

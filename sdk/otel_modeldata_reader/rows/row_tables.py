@@ -17,6 +17,7 @@ import pyarrow as pa
 from ..lines.envelope import is_utf8
 from ..lines.erased_rows import without_rows
 from ..lines.payloads import is_binary
+from ..types.plain_arrays import texts_array
 from .envelope_columns import ENVELOPE, envelope_columns
 
 if TYPE_CHECKING:
@@ -223,15 +224,12 @@ def _payload_table(events: Events, contents: Sequence[bytes]) -> pa.Table:
     """One row for each payload: its JSON text as `data`, or the bytes of a binary one as `payload`."""
     binary = [is_binary(one) for one in events.envelopes]
     pairs = list(zip(contents, binary, strict=True))
-    columns: dict[str, Any] = {
-        "data": pa.array(
-            [None if is_bytes else content.decode(errors="replace") for content, is_bytes in pairs], pa.string()
-        )
-    }
+    texts = [None if is_bytes else content.decode(errors="replace") for content, is_bytes in pairs]
+    columns: dict[str, Any] = {"data": texts_array(texts)}
     if any(binary):
         columns["payload"] = pa.array([content if is_bytes else None for content, is_bytes in pairs], pa.binary())
     for key in _REQUEST_KEYS:
         values = [getattr(one, key) for one in events.envelopes]
         if any(value is not None for value in values):
-            columns[key] = pa.array(values, pa.string())
+            columns[key] = texts_array(values)
     return pa.table(columns)

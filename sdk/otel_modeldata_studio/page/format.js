@@ -25,6 +25,9 @@ export function bytes(value) {
   return `${unit === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** What an answer does not have yet, in words; empty if it has all. */
+export const leftToRead = (pending) => pending > 0 ? `${bytes(pending)} of lines still to read` : "";
+
 /** A number with about four digits, as in an axis; texts such as "NaN" stay. */
 export function number(value) {
   if (value === null || value === undefined) return "–";

@@ -122,6 +122,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
         keys.reverse()
     has_next = bool(keys) if is_backward else has_more
     has_previous = has_more if is_backward else after is not None
+    found = _with_outcomes(studio, deployment, found, keys)
     return RowsAnswer(
         columns=[one.name for one in wanted],
         rows=_entries(studio, deployment, found, keys, wanted, window),
@@ -283,6 +284,14 @@ class _Page:
         return keys[-1].time > edge if self.is_descending else keys[-1].time < edge
 
 
+def _with_outcomes(studio: Studio, deployment: str, found: DeploymentRows, keys: Sequence[RowKey]) -> DeploymentRows:
+    """The rows with the outcomes of the requests of a page, which may be pending, too."""
+    if not keys:
+        return found
+    near = Window(since=min(key.time for key in keys), until=max(key.time for key in keys) + 1)
+    return with_outcomes_of(studio.tables, deployment, found, near)
+
+
 def _entries(  # noqa: PLR0913, PLR0917 (what an answer is of)
     studio: Studio,
     deployment: str,
@@ -294,8 +303,6 @@ def _entries(  # noqa: PLR0913, PLR0917 (what an answer is of)
     """The rows of keys with their columns."""
     if not keys:
         return []
-    near = Window(since=min(key.time for key in keys), until=max(key.time for key in keys) + 1)
-    found = with_outcomes_of(studio.tables, deployment, found, near)
     label, outcomes = _label_column(found), [] if found.outcomes is None else [LATENCY, STATUS]
     others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
     every = list({one.name: one for one in (*wanted, *others)}.values())

@@ -54,22 +54,28 @@ class CollectionRows:
         self._lock = threading.Lock()
         self._folders: dict[str, _Folder] = {}
 
-    def pieces(self, found: CollectionBlobs, window: Window, may_go_on: Callable[[], bool]) -> ReadPieces:
+    def pieces(
+        self, found: CollectionBlobs, window: Window, may_go_on: Callable[[], bool], *, first: Window | None = None
+    ) -> ReadPieces:
         """The pieces of the folders that overlap a window; the newest folders are read first.
 
         Args:
             found: the collection as it was listed.
             window: of event time. Folders are named by it, but for the few events of another time.
             may_go_on: asked before each folder that must be read; what it refuses is pending.
+            first: a part of the window, the folders of which are read before the others.
 
         Raises:
             ReaderError: the store cannot be read.
         """
         blobs = {date: tuple(some) for date, some in groupby(found.blobs, key=lambda one: date_of(one.name))}
         self._forget(blobs.keys() | found.compacted.keys())
-        pieces: list[Piece] = []
+        pieces: dict[str, list[Piece]] = {}
         pending = 0
-        for date in reversed(found.dates(window)):
+        dates = found.dates(window)
+        preferred = () if first is None else found.dates(first)
+        others = [one for one in dates if one not in set(preferred)]
+        for date in (*reversed(preferred), *reversed(others)):
             folder = self._folder(date)
             own, compacted = blobs.get(date, ()), found.compacted.get(date, {})
             with holding(folder.lock):
@@ -77,9 +83,9 @@ class CollectionRows:
                 if waiting and may_go_on():
                     folder.rows.read(found, own, compacted, may_go_on)
                     waiting = folder.rows.pending(own, compacted)
-                pieces += reversed(folder.rows.pieces)
+                pieces[date] = folder.rows.pieces
             pending += waiting
-        return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)
+        return ReadPieces(pieces=tuple(one for date in dates for one in pieces[date]), pending=pending)
 
     def unread(self, found: CollectionBlobs, window: Window) -> int:
         """About how long it takes to read what is pending of a window, as bytes of lines."""

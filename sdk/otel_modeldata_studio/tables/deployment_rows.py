@@ -154,7 +154,8 @@ def with_outcomes_of(tables: Tables, deployment: str, rows: DeploymentRows, wind
     name = next((one for one in _OUTCOMES if one in roots), None)
     if name is None:
         return rows
-    found = tables.pieces(roots[name], _window_of(window, is_base=False, is_labels=False))
+    own = _window_of(window, is_base=False, is_labels=False)
+    found = tables.pieces(roots[name], own, first=window)  # most requests end soon after their rows
     side = Side(role=name, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces))
     return replace(rows, outcomes=side, pending=rows.pending + found.pending)
 

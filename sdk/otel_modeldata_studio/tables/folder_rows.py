@@ -1,4 +1,8 @@
-"""The rows of one folder of a collection as pieces: its Parquet files, and its lines as far as they were decoded."""
+"""The rows of one folder of a collection as pieces: its Parquet files, and its lines as far as they were decoded.
+
+Lines are decoded from the ends of blobs on, so that the first rows that are shown are the newest ones. Of two events
+with one id the one that is decoded first counts.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from otel_modeldata_reader.blobs.listing import CollectionBlobs, hours_of
 from otel_modeldata_reader.compacted.folder_sources import folder_source
 from otel_modeldata_reader.compacted.part_file import DamagedPartError
 from otel_modeldata_reader.exceptions import StoreUnavailableError
-from otel_modeldata_reader.following.growth import Growth
 from otel_modeldata_reader.following.line_slices import reading_of
+from otel_modeldata_reader.following.unread_lines import UnreadLines
 from otel_modeldata_reader.lines.known_ids import KnownIds
 from otel_modeldata_reader.reading import Reading, Request
 from otel_modeldata_reader.window import Window, held
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from otel_modeldata_reader.blobs.store_access import StoreAccess
-    from otel_modeldata_reader.following.line_slices import LineSlices
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from .cache_folder import CacheFolder
@@ -75,17 +78,18 @@ class FolderRows:
         self._start = held(hours_of(date)[0])
         self._seen: frozenset[tuple[str, int]] | None = None
         self._sizes: dict[str, int] = {}
-        self._growth: Growth | None = None
-        self._slices: Iterator[LineSlices] | None = None
-        self._listed: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._lines: UnreadLines | None = None
         self._ids = KnownIds()
-        self._pieces: list[Piece] = []
+        self._compacted: list[Piece] = []
+        self._large: list[Piece] = []
         self._small: list[tuple[Piece, pa.Table]] = []
 
     @property
     def pieces(self) -> list[Piece]:
-        """The files that have the rows so far."""
-        return [*self._pieces, *(piece for piece, _ in self._small)]
+        """The files that have the rows so far: Parquet files of the store, then those of lines in the order of time."""
+        of_lines = [*self._large, *(piece for piece, _ in self._small)]
+        return [*self._compacted, *sorted(of_lines, key=lambda one: one.last)]
 
     def pending(self, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> int:
         """About how many bytes are to be read until the pieces are what the listing has."""
@@ -132,8 +136,9 @@ class FolderRows:
     def discard(self) -> None:
         """Forget everything that was read, and let its files go."""
         self._cache.discard(piece.path for piece in self.pieces)
-        self._pieces, self._small, self._ids, self._slices = [], [], KnownIds(), None
-        self._seen, self._sizes, self._growth = None, {}, None
+        self._compacted, self._large, self._small = [], [], []
+        self._ids, self._lines = KnownIds(), None
+        self._seen, self._sizes, self._ends = None, {}, {}
 
     def _read(
         self,
@@ -144,28 +149,26 @@ class FolderRows:
     ) -> None:
         if self._seen != _state(compacted) or self._is_other(blobs):
             self._restart(found, blobs, compacted)
-        if self._growth is None:
+        if self._lines is None:
             return
         collection = replace(found, blobs=blobs, compacted={})
-        if self._slices is None:  # those of an earlier call go on: what they have read ahead is in no other
-            self._slices, self._listed = self._growth.slices(blobs), {blob.name: blob.size for blob in blobs}
+        self._ends |= {blob.name: blob.size for blob in blobs}
         tables: list[pa.Table] = []
-        while (slices := next(self._slices, None)) is not None:
+        while (slices := self._lines.take(blobs)) is not None:
             table = reading_of(self._store, collection, _OPEN, slices).to_arrow()
-            tables = self._taken([*tables, self._new(table)])
+            tables = self._taken([self._new(table), *tables])
             for name, content in slices.contents.items():
                 self._sizes[name] = self._sizes.get(name, 0) + len(content)
             if not may_go_on():
                 break
         else:
-            self._slices = None
-            self._sizes |= self._listed  # with a torn end
+            self._sizes |= self._ends  # with torn ends
         self._taken(tables, is_last=True)
 
     def _is_other(self, blobs: tuple[StoredObject, ...]) -> bool:
         """Whether a blob has lost lines, as an erasure takes them, or is gone."""
         there = {blob.name: blob.size for blob in blobs}
-        return any(there.get(name, -1) < size for name, size in self._sizes.items())
+        return any(there.get(name, -1) < size for name, size in self._ends.items())
 
     def _restart(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
         """Begin again, because there are other Parquet files, or other lines under the name of a blob."""
@@ -181,15 +184,15 @@ class FolderRows:
                 self._decode_folder(replace(found, blobs=blobs, compacted={self._date: compacted}))
                 starts = {}
             else:
-                self._pieces = pieces
+                self._compacted = pieces
                 if starts:
                     for ids in self._ids_of(pieces):
                         self._ids.new_ones(ids)
         else:
             starts = dict.fromkeys((blob.name for blob in blobs), 0)
-        covered = [replace(blob, size=starts.get(blob.name, blob.size)) for blob in blobs]
-        self._growth = Growth(self._store, [blob for blob in covered if blob.size])
-        self._sizes = {blob.name: blob.size for blob in covered}
+        self._sizes = {blob.name: starts.get(blob.name, blob.size) for blob in blobs}
+        self._ends = dict(self._sizes)
+        self._lines = UnreadLines(self._store, self._sizes)
         self._seen = _state(compacted)
 
     def _decode_folder(self, folder: CollectionBlobs) -> None:
@@ -235,7 +238,7 @@ class FolderRows:
         if table.num_rows < _SMALL_ROWS and table.nbytes < _PIECE_BYTES // _MOST_SMALL:
             self._small.append((piece, table))
         else:
-            self._pieces.append(piece)
+            self._large.append(piece)
 
 
 def _state(compacted: Mapping[str, int]) -> frozenset[tuple[str, int]]:

@@ -103,7 +103,9 @@ class Tables:
         """The time of the folders of a collection: the first nanosecond, and the one after the last."""
         return bounds_of(self.listing()[root])
 
-    def pieces(self, root: str, window: Window, *, end: Deadline | float | None = None) -> ReadPieces:
+    def pieces(
+        self, root: str, window: Window, *, end: Deadline | float | None = None, first: Window | None = None
+    ) -> ReadPieces:
         """The pieces of a window of a collection; a thread goes on with what is pending.
 
         Args:
@@ -111,14 +113,15 @@ class Tables:
             window: of event time.
             end: until when lines are read that were not read before, by the monotonic clock; None is a moment from now
                 on. At least one folder is read.
+            first: a part of the window, the folders of which are read before the others.
 
         Raises:
             ReaderError: the store cannot be read.
         """
         deadline = self.deadline() if end is None else Deadline.at(end) if isinstance(end, float) else end
-        firsts, rows, listed = iter([True]), self._rows(root), self.listing()[root]
+        one, rows, listed = iter([True]), self._rows(root), self.listing()[root]
         is_time = deadline.asking(lambda: rows.unread(listed, window))
-        found = rows.pieces(listed, window, lambda: next(firsts, False) or is_time())
+        found = rows.pieces(listed, window, lambda: next(one, False) or is_time(), first=first)
         if found.pending:
             self._ahead.want(root, window)
         return found

@@ -8,14 +8,15 @@ const RETRY_MILLISECONDS = 2000;
 const PENDING_MILLISECONDS = 700;
 
 /**
- * {rows, columns, hasNext, hasPrevious, next(), previous(), shift, error, isLoading, isOld}.
+ * {rows, columns, hasNext, hasPrevious, next(), previous(), shift, error, isLoading, isOld, pending}.
  *
  * At most twelve pages are kept. `shift` says by how many rows those that are shown have moved: {rows, at} where `at`
- * is new each time. A new `version` asks for the first page once more.
+ * is new each time. A new `version` asks for the first page once more. `pending` is how many bytes of lines the first
+ * page was answered without.
  */
 export function useRowPages(parameters, version) {
   const key = urlOf("rows", parameters);
-  const [state, setState] = useState({key: null, pages: [], columns: [], fresh: new Set(), shift: {rows: 0, at: 0}, error: null});
+  const [state, setState] = useState({key: null, pages: [], columns: [], fresh: new Set(), shift: {rows: 0, at: 0}, error: null, pending: 0});
   const [tries, setTries] = useState(0);
   const running = useRef(null);
   const latest = useRef(state);
@@ -34,8 +35,8 @@ export function useRowPages(parameters, version) {
           const known = new Set(before.pages[0]?.rows.map(({id}) => id));
           const fresh = new Set(before.key === key && known.size > 0 ? page.rows.map(({id}) => id).filter((id) => !known.has(id)) : []);
           // Lines that are still being read come with older rows: those that one has scrolled to stay.
-          if (before.key === key && before.isPending && before.pages.length > 1) return {...before, isPending: page.pending > 0};
-          return {key, pages: [page], columns: page.columns, fresh: before.isPending ? new Set() : fresh, shift: before.shift, error: null, isPending: page.pending > 0};
+          if (before.key === key && before.pending > 0 && before.pages.length > 1) return {...before, pending: page.pending};
+          return {key, pages: [page], columns: page.columns, fresh: before.pending > 0 ? new Set() : fresh, shift: before.shift, error: null, pending: page.pending};
         });
       },
       (error) => {
@@ -80,7 +81,7 @@ export function useRowPages(parameters, version) {
     rows: pages.flatMap((page) => page.rows),
     columns: state.columns, fresh: state.fresh, shift: state.shift, error: state.error,
     hasNext: Boolean(pages[pages.length - 1]?.next), hasPrevious: Boolean(pages[0]?.previous),
-    isLoading: state.key === null && !state.error, isPending: Boolean(state.isPending), isOld: state.key !== null && state.key !== key,
+    isLoading: state.key === null && !state.error, isPending: state.pending > 0, pending: state.pending, isOld: state.key !== null && state.key !== key,
     next: useCallback(() => more("next"), [more]), previous: useCallback(() => more("previous"), [more]),
     again: () => { setState((before) => ({...before, error: null})); setTries((count) => count + 1); },
   };

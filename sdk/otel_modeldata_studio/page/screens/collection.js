@@ -1,7 +1,7 @@
 // The newest rows of one collection, such as labels, bodies or spans, each with the way to its request.
 import {html} from "../html.js";
 import {useAnswer, useTicks} from "../api.js";
-import {cell, count, ownName, quoted, time} from "../format.js";
+import {cell, count, leftToRead, ownName, quoted, time} from "../format.js";
 import {link} from "../state.js";
 import {ChooseDeployment} from "../components/choose_deployment.js";
 import {CopyButton} from "../components/copy_button.js";
@@ -28,7 +28,7 @@ export default function Collection({location, about}) {
   return html`
     <div class="heading">
       <h1><${Text} value=${name} /></h1>
-      <span class="soft" role="status">${rows.length > 0 && (rows.length === 1 ? "one row" : `the newest ${count(rows.length)} rows`)}</span>
+      <span class="soft" role="status">${[rows.length > 0 && (rows.length === 1 ? "one row" : `the newest ${count(rows.length)} rows`), leftToRead(answer.pending)].filter(Boolean).join(", ")}</span>
       <a class="end" href=${link("explore", location.parts.slice(0, 2))}>Rows of inputs and outputs</a>
     </div>
     ${error && html`<${Failure} error=${error} again=${again} />`}

@@ -14,7 +14,7 @@ import {useRowPages} from "../components/row_pages.js";
 import {RowTable} from "../components/row_table.js";
 import {WindowPicker} from "../components/window_picker.js";
 import {filtersOf, textOf} from "../filters.js";
-import {bytes, iso, quoted, rowCount} from "../format.js";
+import {iso, leftToRead, quoted, rowCount} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, here, href, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
@@ -92,7 +92,7 @@ function Explored({deployment, location, about, columns}) {
     <div class="over-time">
       ${volume.error ? html`<${Failure} error=${volume.error} again=${volume.again} />`
         : html`<${Volume} volume=${volume.answer} window=${window_} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
-      <p class="total" role="status">${volume.answer ? html`<span title=${volume.answer.is_estimated ? "Outputs, by their own times: of so many rows they are counted without a join" : null}>${volume.answer.is_estimated ? "≈ " : ""}${rowCount(volume.answer.total)}</span>` : "…"}${volume.answer?.pending > 0 ? html`<span class="soft"> · ${bytes(volume.answer.pending)} of lines still to read</span>` : ""}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
+      <p class="total" role="status">${volume.answer ? html`<span title=${volume.answer.is_estimated ? "Outputs, by their own times: of so many rows they are counted without a join" : null}>${volume.answer.is_estimated ? "≈ " : ""}${rowCount(volume.answer.total)}</span>` : "…"}${volume.answer?.pending > 0 ? html`<span class="soft"> · ${leftToRead(volume.answer.pending)}</span>` : ""}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
       ${volume.answer?.note && html`<p class="note">${volume.answer.note}</p>`}
     </div>
     <${FilterChips} filters=${filters} change=${change} />
@@ -108,6 +108,7 @@ function Explored({deployment, location, about, columns}) {
           <${RowTable} pages=${pages} opened=${query.row ?? null} open=${open} scroller=${scroller} cursor=${cursor} setCursor=${setCursor} target=${target} kinds=${kinds} />
           ${isEmpty && html`<${NoRows} filters=${filters} change=${change} deployment=${deployment} store=${about.store} />`}
         </div>
+        ${pages.pending > 0 && html`<p class="left-to-read soft" role="status">${leftToRead(pages.pending)}</p>`}
       </div>
       ${query.row && html`<${RowDrawer} key="drawer" id=${query.row} deployment=${deployment} baseline=${query.baseline} close=${() => open(null)} />`}
     </div>
