@@ -23,9 +23,9 @@ def table(rows: Iterable[Row]) -> Table:
     legend = (
         "us: p50 of a call; then ours / its: p50, p99, p50 of frames that waited, CPU of the call and of the process"
     )
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption=legend)
+    shown = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, caption=legend)
     shown.add_column("frame", no_wrap=True)
-    for head in ("rows", "us", "its", "p50", "p99", "late", "CPU", "all", "bound"):
+    for head in ("rows", " us", " its", "p50 ", "p99 ", "late ", "CPU ", "all ", "bound"):
         shown.add_column(head, justify="right", no_wrap=True)
     lines: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -37,8 +37,8 @@ def table(rows: Iterable[Row]) -> Table:
         shown.add_row(
             kind if first.peer_name == "official" else f"beside a {first.peer_name}",
             count,
-            f"{first.ours:,.0f}",
-            f"{first.peer or 0:,.0f}",
+            f" {first.ours:,.0f}",
+            f" {first.peer or 0:,.0f}",
             *(_ratio(by_figure.get(one)) for one in _FIGURES),
             " ".join(one.target.removeprefix("<= ").removesuffix("x") for one in by_figure.values() if one.target),
         )

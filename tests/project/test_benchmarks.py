@@ -48,7 +48,7 @@ def test_every_kind_of_frame_arrives_on_both_sides_with_its_values(tmp_path: Pat
     command = [sys.executable, str(BENCHMARKS / "run.py"), "frames-pandas-3", "--tiny", "--json", str(results)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    figures = ("p50_us", "p99_us", "waited_p50_us", "cpu_us", "all_cpu_us")
+    figures = ("p50_us", "p99_us", "waited_p50_us", "cpu_us", "all_cpu_us", "calls")
     expected = {f"{kind} x {rows} {figure}" for kind in KINDS for rows in (1, 32) for figure in figures}
     sides = json.loads(results.read_text())["results"]["frames-pandas-3"]
     assert {side: {name for run in runs for name in run} for side, runs in sides.items()} == {
