@@ -58,12 +58,14 @@ def test_the_short_table_has_the_best_and_the_worst_frame(measured: ModuleType, 
 
 def test_a_case_is_shown_with_its_peer_and_where_it_was_measured(measured: ModuleType, tmp_path: Path) -> None:
     peer = {"peer_name": "official", "peer": 600.0}
-    rows = [{"figure": "events_per_second", "ours": 15000.0, **peer}, {"figure": "growth_of_setting", "ours": 1.06}]
+    missed = {"target": "<= 1", "met": False}
+    rows = [
+        {"figure": "events_per_second", "ours": 15000.0, **peer, "target": ">= 20x", "met": True},
+        {"figure": "growth_of_setting", "ours": 1.06, **missed},
+    ]
     _write(tmp_path, "sustained", rows)
     text = "<!-- figures: machine sustained -->\n<!-- end of figures -->\n\n"
-    text += (
-        "<!-- figures: cases sustained events_per_second growth_of_setting; other p50_us -->\n<!-- end of figures -->\n"
-    )
+    text += "<!-- figures: cases sustained events_per_second growth_of_setting -->\n<!-- end of figures -->\n"
     assert measured.filled(text) == (
         "<!-- figures: machine sustained -->\n"
         "\n"
@@ -71,15 +73,35 @@ def test_a_case_is_shown_with_its_peer_and_where_it_was_measured(measured: Modul
         "\n"
         "<!-- end of figures -->\n"
         "\n"
-        "<!-- figures: cases sustained events_per_second growth_of_setting; other p50_us -->\n"
+        "<!-- figures: cases sustained events_per_second growth_of_setting -->\n"
         "\n"
-        "| case | figure | otel-modeldata | peer | ratio |\n"
-        "| --- | --- | --- | --- | --- |\n"
-        "| about sustained | events/s | 15,000 | 600 (azureml-ai-monitoring) | 25 |\n"
-        "| about sustained | growth of setting | 1.06 | - | - |\n"
+        "| case | figure | otel-modeldata | peer | ratio | target |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| about sustained | events/s | 15,000 | 600 (azureml-ai-monitoring) | 25 | >= 20x |\n"
+        "| about sustained | growth of setting | 1.06 | - | - | <= 1: missed |\n"
         "\n"
         "<!-- end of figures -->\n"
     )
+
+
+def test_cases_of_different_commits_say_theirs_and_a_case_without_figures_is_an_error(
+    measured: ModuleType, tmp_path: Path
+) -> None:
+    for case, commit in (("one", "abc"), ("two", "def")):
+        _write(tmp_path, case, [{"figure": "seconds", "ours": 1.0}])
+        file = tmp_path / f"{case}.json"
+        file.write_text(file.read_text().replace('"abc"', f'"{commit}"'))
+    text = "<!-- figures: cases {} -->\n<!-- end of figures -->\n"
+    assert "| about two | seconds | 1 | - | - | - | def, 2026-01-02 |\n" in measured.filled(text.format("one; two"))
+    with pytest.raises(ValueError, match="three"):
+        measured.filled(text.format("one; three"))
+
+
+def test_percentiles_of_all_calls_are_not_called_medians(measured: ModuleType, tmp_path: Path) -> None:
+    calls = {"figure": "mixed x 1 calls", "ours": 200.0, "peer_name": "official", "peer": 200.0}
+    _write(tmp_path, "frames-pandas-3", [*_ratio("mixed x 1", 0.7, 0.9), calls])
+    made = measured.filled("<!-- figures: machine frames-pandas-3 -->\n<!-- end of figures -->\n")
+    assert "commit `abc`, all calls of 3 rounds: 2 cores" in made
 
 
 def test_filling_twice_changes_nothing(measured: ModuleType, tmp_path: Path) -> None:

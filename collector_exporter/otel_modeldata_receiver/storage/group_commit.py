@@ -8,9 +8,8 @@ Theory of operation.
 2. The commit. One task exists while lines wait. It takes lines from the front of the queue until a block is full, and
    appends the block. Lines that arrive during the append form the next block.
    Without a linger, a block that would be small waits a moment for as many callers as the block before it had, if those
-   were some: callers that send again when they are answered share an append again. After some blocks in a row that had
-   several callers, one waits for twice as many: of callers whose requests are still read and mapped, the block before
-   had only a few. A single caller never waits.
+   were some: callers that send again when they are answered share an append again. After some such blocks in a row, one
+   waits for twice as many: those whose requests are still read and mapped. A single caller never waits.
 3. The block. Its bytes do not change until it is durable or given up: after an error the same bytes are repeated at
    the same position, which is what makes a repetition safe (`rolled_blobs.py`).
 4. The answer. Lines become durable in the order of arrival. So a call needs one number only, `last`: how many lines of
