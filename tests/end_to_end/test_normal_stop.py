@@ -24,13 +24,16 @@ NO_ONE_LISTENS = "http://127.0.0.1:9"
 UVICORN = ("uvicorn", "scored:asgi_app", "--log-level", "warning", "--port", "PORT")
 HYPERCORN = ("hypercorn", "--bind", "127.0.0.1:PORT")
 GUNICORN = ("gunicorn", "--no-control-socket", "--bind", "127.0.0.1:PORT")
+SOON = ("--graceful-timeout", "10")
 SERVERS: dict[str, tuple[tuple[str, ...], int, int]] = {
     # name: command line, workers, exit status after SIGTERM
     "uvicorn": (UVICORN, 1, -signal.SIGTERM),
     "uvicorn with two workers": ((*UVICORN, "--workers", "2"), 2, 0),
     "uvicorn that reloads": ((*UVICORN, "--reload", "--reload-dir", "."), 1, 0),
     "gunicorn": ((*GUNICORN, "--workers", "2", "scored:wsgi_app"), 2, 0),
-    "gunicorn, gthread": ((*GUNICORN, "--worker-class", "gthread", "--threads", "4", "scored:wsgi_app"), 1, 0),
+    # Ctrl-C reaches gunicorn and its worker, which also gets SIGQUIT from gunicorn: a worker with threads may block
+    # itself for ever then (the handler of the second signal waits for the lock of an executor that the first one has).
+    "gunicorn, gthread": ((*GUNICORN, "--worker-class", "gthread", "--threads", "4", *SOON, "scored:wsgi_app"), 1, 0),
     "gunicorn, uvicorn": ((*GUNICORN, "--worker-class", "uvicorn_worker.UvicornWorker", "scored:asgi_app"), 1, 0),
     "gunicorn, uvicorn, preloaded": (
         (*GUNICORN, "--preload", "--worker-class", "uvicorn_worker.UvicornWorker", "scored:asgi_app"),
