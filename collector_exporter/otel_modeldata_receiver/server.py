@@ -260,6 +260,7 @@ async def run(
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             loop.add_signal_handler(signal.SIGHUP, reload)
     await server.start()
+    threshold = gc.get_threshold()
     try:
         if reloading is not None:
             reloading.start()
@@ -276,6 +277,8 @@ async def run(
         gc.set_threshold(_NEW_OBJECTS)
         await stop_requested.wait()
     finally:
+        gc.set_threshold(*threshold)
+        gc.unfreeze()
         if reloading is not None:
             await reloading.stop()
         await server.stop()
