@@ -11,7 +11,17 @@ from typing import NamedTuple, Protocol
 
 from . import _forking
 
-__all__ = ["Answer", "Delivered", "ForkAwareTransport", "OpenTransports", "Refused", "Retry", "Transport"]
+__all__ = [
+    "Answer",
+    "ConcurrentTransport",
+    "Delivered",
+    "ForkAwareTransport",
+    "OpenTransports",
+    "Refused",
+    "Retry",
+    "Transport",
+    "most_at_once",
+]
 
 TOO_LARGE = "larger than max"
 """Part of "Received message larger than max (10827113 vs. 4194304)", the only permanent kind of RESOURCE_EXHAUSTED."""
@@ -61,6 +71,12 @@ class Transport(Protocol):
         """Release the transport; cancels a call in progress."""
 
 
+class ConcurrentTransport(Transport, Protocol):
+    """A transport whose `send` several threads may call at the same time: at most `most_at_once`."""
+
+    most_at_once: int
+
+
 class ForkAwareTransport(Transport, Protocol):
     """A transport with locks or threads that a fork must wait for."""
 
@@ -69,6 +85,12 @@ class ForkAwareTransport(Transport, Protocol):
 
     def go_on_after_fork(self) -> None:
         """Allow requests in the parent again."""
+
+
+def most_at_once(transport: Transport) -> int:
+    """How many threads may call `send` at the same time: 1 unless the transport says more."""
+    most: int = getattr(transport, "most_at_once", 1)
+    return most
 
 
 class OpenTransports:

@@ -1,17 +1,17 @@
-"""Checks what arrived: every event once, in order, with the rows that were collected."""
+"""Checks what arrived: every event once, with the rows that were collected."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -76,16 +76,36 @@ class _Line(msgspec.Struct):
     dataref: str = ""
 
 
+class _Place(NamedTuple):
+    collection: str
+    sequence: int
+    blob: Path
+    start: int
+    size: int
+
+
 def add_store(arrivals: Arrivals, store: Path) -> None:
-    """Every line of a receiver's store, and the files that lines name; events must be stored in their order."""
+    """Every line of a receiver's store, by its sequence number, and the files that lines name.
+
+    Two requests of a process are under way, so the lines of a blob may be in another order.
+    """
     decode = msgspec.json.Decoder(_Line).decode
-    for blob in sorted(store.rglob("*.jsonl")):
-        with blob.open("rb") as lines:
-            for raw in lines:
-                line = decode(raw)
-                collection = line.type.removeprefix("azureml.inference.")
-                assert int(line.producersequence) == arrivals.counts[collection], raw[:500]
-                arrivals.add(collection, _file(store, line.dataref) if line.dataref else bytes(line.data))
+    for place in sorted(place for blob in store.rglob("*.jsonl") for place in _places(blob, decode)):
+        assert place.sequence == arrivals.counts[place.collection], place
+        with place.blob.open("rb") as lines:
+            lines.seek(place.start)
+            line = decode(lines.read(place.size))
+        arrivals.add(place.collection, _file(store, line.dataref) if line.dataref else bytes(line.data))
+
+
+def _places(blob: Path, decode: Callable[[bytes], _Line]) -> Iterator[_Place]:
+    start = 0
+    with blob.open("rb") as lines:
+        for raw in lines:
+            line = decode(raw)
+            collection = line.type.removeprefix("azureml.inference.")
+            yield _Place(collection, int(line.producersequence), blob, start, len(raw))
+            start += len(raw)
 
 
 def _file(store: Path, reference: str) -> bytes:

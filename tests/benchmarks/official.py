@@ -115,7 +115,7 @@ def receiver(store: str = "", config: str = "", **variables: str) -> Iterator[Re
 
 
 def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
-    """Run a workload with our SDK; stored events must equal sent events in number, order and rows."""
+    """Run a workload with our SDK; stored events must equal sent events in number, sequence and rows."""
     with receiver() as one:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{one.endpoint}"}
         result = run(workload, settings | {"sender": "ours"}, environ, script)
@@ -125,7 +125,7 @@ def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") 
 
 
 def check(store: Path, sent: int, settings: dict[str, Any]) -> None:
-    """Every event of a workload is stored once, whole, in the order in which it was collected."""
+    """Every event of a workload is stored once, whole, under the number that it had when it was collected."""
     arrived = of_workload(settings)
     add_store(arrived, store)
     assert arrived.counts.total() == sent, (arrived.counts, sent)

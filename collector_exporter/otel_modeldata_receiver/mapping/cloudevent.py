@@ -95,8 +95,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         timens: nanoseconds since the epoch; a string, because JSON readers lose digits of such integers.
         samplingrate: share of correlation ids that are collected: the event represents 1/samplingrate events.
         producer: the process that collected.
-        producersequence: number of the event among those of its producer and collection, from 0. It is not CloudEvents'
-            extension `sequence`, which orders all events of a source as texts.
+        producersequence: number of the event among those of its producer and collection, from 0; lines of
+            a blob may be in another order. It is not CloudEvents' extension `sequence`, which orders all events of a
+            source as texts.
         datatypes: the types of the columns of `data`, in their order, run-length coded: `f8*15,i8*4,s,c`; see
             [data types](data-types.md).
         traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.

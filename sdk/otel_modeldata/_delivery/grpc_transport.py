@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,6 +18,7 @@ from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, R
 from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Iterable
 
     from .._settings.otlp_endpoint import Endpoint
@@ -64,16 +67,20 @@ class GrpcTransport:
     The thread of the first `collect` opens the channel, not the delivery thread: gRPC imports more modules then, and a
     fork during an import leaves the child with a half-imported module.
 
+    Two calls at a time: while the endpoint stores one request, the next one is on its way.
+
     If a process forks while a thread is inside gRPC, calls in the child never end ("skipping fork() handlers"). So a
-    fork waits for the call in progress. If that takes too long, it cancels the call by closing the channel. The parent
+    fork waits for the calls in progress. If that takes too long, it cancels them by closing the channel. The parent
     opens a new channel and retries; the receiver recognizes the events by their ids.
 
     Before each try the credential files are read (`_settings/credential_renewal.py`): other certificates need a new
-    channel, another token does not.
+    channel, which waits for the calls in progress; another token does not.
 
     Raises:
         ConfigError: the endpoint has no credentials yet, and a file cannot be read.
     """
+
+    most_at_once = 2
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint if endpoint.credentials or not endpoint.files() else endpoint.checked()
@@ -82,9 +89,10 @@ class GrpcTransport:
         """Whether no try has succeeded since the credentials changed."""
         self._closed_in_row = 0
         """How many tries ended with a closed connection since one ended in another way."""
-        self._inside = Lock()
-        """Held by a thread inside gRPC, and by a fork."""
-        self._is_held_for_fork = False
+        self._places = tuple(Lock() for _ in range(self.most_at_once))
+        """One is held by each thread inside gRPC; all by a fork, and by the thread that replaces the channel."""
+        self._held_for_fork: list[LockType] = []
+        self._renewing = Lock()
         self._interrupted: grpc.Channel | None = None
         self._is_closed = False
         self._open()
@@ -97,14 +105,26 @@ class GrpcTransport:
     def send(self, request: bytes) -> Answer:
         """Try once, for at most the endpoint's timeout."""
         while True:
-            with self._inside:
+            with self._renewing:
                 self._renew()
+            place = self._take_place()
+            try:
                 channel = self._channel
                 answer = self._call(request)
+            finally:
+                place.release()
             if self._interrupted is not channel or self._is_closed:
                 return answer
-            # The fork waits for the lock. Locks are not fair: without a pause this thread would get it each time.
+            # The fork waits for the places. Locks are not fair: without a pause this thread would get one each time.
             sleep(FORK_WAITS_SECONDS)
+
+    def _take_place(self) -> LockType:
+        *others, last = self._places
+        for place in others:
+            if place.acquire(blocking=False):
+                return place
+        last.acquire()
+        return last
 
     def _renew(self) -> None:
         """Use the credentials that the files have now, if they changed."""
@@ -113,15 +133,21 @@ class GrpcTransport:
             return
         before, self._endpoint, self._is_renewed = self._endpoint, renewed, True
         if before.credentials is None or not renewed.credentials.is_same_channel(before.credentials):
-            old = self._channel
-            self._open()
-            if self._interrupted is old:  # a fork waits
-                self._interrupted = self._channel
-                self._channel.close()
-            elif self._is_closed:
-                self._channel.close()
-            old.close()
+            with contextlib.ExitStack() as calls:
+                for place in self._places:
+                    calls.enter_context(place)
+                self._replace_channel()
         logger.info("the credentials of %s changed and are used now", self._endpoint.target)
+
+    def _replace_channel(self) -> None:
+        old = self._channel
+        self._open()
+        if self._interrupted is old:  # a fork waits
+            self._interrupted = self._channel
+            self._channel.close()
+        elif self._is_closed:
+            self._channel.close()
+        old.close()
 
     def _call(self, request: bytes) -> Answer:
         try:
@@ -153,19 +179,30 @@ class GrpcTransport:
 
     def hold_for_fork(self) -> None:
         """Wait until no thread is inside gRPC, and block further calls."""
-        self._is_held_for_fork = self._inside.acquire(timeout=FORK_WAITS_SECONDS)
-        if not self._is_held_for_fork:
+        held: list[LockType] = []
+        if not self._hold_places(held, FORK_WAITS_SECONDS):
             self._interrupted = self._channel
             self._channel.close()
-            self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
+            self._hold_places(held, FORK_GIVES_UP_SECONDS)
             sleep(_FORK_SETTLES_SECONDS)
+        self._held_for_fork = held
+
+    def _hold_places(self, held: list[LockType], seconds: float) -> bool:
+        """Take the places that are not in `held` yet, and add them; False if that takes longer."""
+        end = time.monotonic() + seconds
+        for place in self._places[len(held) :]:
+            if not place.acquire(timeout=max(0.0, end - time.monotonic())):
+                return False
+            held.append(place)
+        return True
 
     def go_on_after_fork(self) -> None:
         """Allow calls in the parent again."""
         if self._interrupted is self._channel and not self._is_closed:
             self._open()
-        if self._is_held_for_fork:
-            self._inside.release()
+        for place in self._held_for_fork:
+            place.release()
+        self._held_for_fork = []
 
 
 _transports = OpenTransports()

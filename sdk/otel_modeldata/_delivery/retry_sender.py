@@ -8,6 +8,9 @@
   bad record affects only itself.
 - Records that the endpoint rejected (partial success) are lost and counted. OTLP does not name them, and they must not
   be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
+- Two requests are under way if the transport allows it and a batch fills several. The endpoint may store the second one
+  first: a reader orders events by time and sequence number, not by place. While one is retried, no other is begun, and
+  if both have to be retried, the second waits for the end of the first: an endpoint that is down is asked by one.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -18,9 +21,10 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..transport import Delivered, Refused, Retry
+from ..transport import Delivered, Refused, Retry, most_at_once
 from .loss_reporter import NO_ANSWER
 from .native_threads import Lock, ShortTurns, start_thread
 from .pending import Outcome
@@ -47,7 +51,7 @@ class _Encoded(NamedTuple):
 
 
 class RetrySender:
-    """Sends batches, one request at a time.
+    """Sends batches.
 
     Args:
         queue: where the records are settled, and where a retry waits.
@@ -60,6 +64,9 @@ class RetrySender:
         self._limits = queue.limits
         self._transport = transport
         self._reporter = reporter
+        self._most_at_once = most_at_once(transport)
+        self._retrying = Lock()
+        """Held while a request is retried."""
         self._is_closed = False
         self._turns = ShortTurns(queue.is_urgent)
         self._has_rejected = False
@@ -73,23 +80,25 @@ class RetrySender:
     def send(self, records: Iterable[PendingRecord]) -> None:
         """Send a batch; returns when every event is settled, or the deadline of `shutdown` is reached.
 
-        If a batch fills several requests, the next one is encoded while the previous one is sent. So the encoded
-        records of at most two requests are in memory, if nothing else refers to the records.
+        If a batch fills several requests, the next one is encoded while others are under way. So the encoded records
+        of at most three requests are in memory, if nothing else refers to the records.
 
         Args:
             records: those of a producer follow each other.
         """
-        sent = Lock()  # held while the other thread sends
+        under_way: deque[LockType] = deque()  # each is held until its request is settled
         for request, is_last in self._requests(records):
-            with sent:
-                pass
-            if is_last or not self._deliver_in_thread(request, sent):
+            while len(under_way) >= self._most_at_once:
+                _await(under_way.popleft())
+            _await(self._retrying)
+            if is_last or not self._deliver_in_thread(request, under_way):
                 self._deliver(request)
-        with sent:
-            pass
+        for sent in under_way:
+            _await(sent)
 
-    def _deliver_in_thread(self, request: list[_Encoded], sent: LockType) -> bool:
+    def _deliver_in_thread(self, request: list[_Encoded], under_way: deque[LockType]) -> bool:
         """Deliver in a new thread; False when the interpreter is ending and cannot start threads."""
+        sent = Lock()
 
         def deliver() -> None:
             try:
@@ -102,8 +111,8 @@ class RetrySender:
         try:
             start_thread(deliver)
         except RuntimeError:
-            sent.release()
             return False
+        under_way.append(sent)
         return True
 
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
@@ -183,12 +192,16 @@ class RetrySender:
 
         That may be the answer of the closed transport: `LossReporter.outage` is the last one of the endpoint.
         """
+        answer = self._try(request)
+        if isinstance(answer, Retry):
+            with self._retrying:
+                answer = self._retried(request, answer, items)
+        return answer
+
+    def _retried(self, request: bytes, answer: Answer, items: Sequence[PendingRecord]) -> Answer:
+        """Try again until the answer is final, or there is no time left."""
         backoff = self._limits.first_retry_seconds
-        while True:
-            answer = self._try(request)
-            if not isinstance(answer, Retry):
-                self._reporter.outage = ""
-                return answer
+        while isinstance(answer, Retry):
             if self._is_closed:
                 return answer
             self._reporter.waiting(answer, self._queue.unsettled())
@@ -198,12 +211,20 @@ class RetrySender:
             backoff = min(backoff * 2, self._limits.max_retry_seconds)
             if not self._queue.pause(min(delay, self._limits.max_retry_seconds)):
                 return answer
+            answer = self._try(request)
+        self._reporter.outage = ""
+        return answer
 
     def _try(self, request: bytes) -> Answer:
         try:
             return self._transport.send(request)
         except Exception as error:  # noqa: BLE001 - a bug in a transport must not end the thread or lose data
             return Retry("UNKNOWN", f"{type(error).__name__}: {error}")
+
+
+def _await(lock: LockType) -> None:
+    with lock:
+        pass
 
 
 def _why(answer: Refused, size: int) -> tuple[str, str]:

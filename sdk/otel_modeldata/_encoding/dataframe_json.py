@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -271,16 +272,15 @@ def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, p
     for first in range(0, count, read_step):
         lists = read(slice(first, first + read_step), pause)
         length = min(read_step, count - first)
+        rows = map(row, *lists) if lists else repeat(row(), length)
         for start in range(0, length, step):
-            part = lists if length <= step else [cells[start : start + step] for cells in lists]
-            most = min(step, length - start)
-            rows = list(map(row, *part)) if part else [row()] * most
-            if len(rows) < most:
+            part = list(islice(rows, step))
+            if len(part) < min(step, length - start):
                 raise ValueError(UNEQUAL)
             # Its opening bracket is written over the closing one of the rows before, and becomes the comma between
             # them.
             seam = max(0, len(text) - 1)
-            _ENCODER.encode_into(rows, text, seam)
+            _ENCODER.encode_into(part, text, seam)
             if seam:
                 text[seam] = ord(",")
             pause()

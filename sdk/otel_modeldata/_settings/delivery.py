@@ -41,9 +41,11 @@ if TYPE_CHECKING:
 _MAX_DIGITS = 18
 """A number with more digits is a mistake; Python refuses to read one with thousands."""
 _BATCH_BYTES = 3_500_000
-_UNDER_WAY_BYTES = 7 * _BATCH_BYTES
-"""Memory of the current and the next request beside the queue: rows as text, encoded requests, gRPC's copies during
-retries, and freed memory that the allocator keeps. The peak in an outage of ten minutes is 30 MB."""
+_UNDER_WAY_BYTES = 9 * _BATCH_BYTES
+"""Memory of two requests under way and of the next one beside the queue: rows as text, encoded requests, gRPC's copies
+during retries, and freed memory that the allocator keeps."""
+_LEAST_PARTS = 4
+"""Of a small limit, this part is for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
         raise ConfigError(*problems)
     return DeliverySettings(
         limits=DeliveryLimits(
-            queue_bytes=queue_bytes - min(queue_bytes // 5, _UNDER_WAY_BYTES),
+            queue_bytes=queue_bytes - min(queue_bytes // _LEAST_PARTS, _UNDER_WAY_BYTES),
             block_seconds=int(overflow.removeprefix("block:")) / 1000 if overflow.startswith("block:") else 0.0,
             merge_seconds=int(batch_ms) / 1000,
         ),

@@ -82,7 +82,7 @@ QUEUE_BYTES: Final = Variable(
     name="OTEL_MODELDATA_QUEUE_BYTES",
     unit="bytes above 0",
     default=f"{DEFAULT_QUEUE_BYTES} ({DEFAULT_QUEUE_BYTES // MIB} MiB)",
-    meaning="memory that waiting records take; at most a fifth of it is for records that are being sent",
+    meaning="memory that waiting records take; at most a quarter of it is for records that are being sent",
 )
 OVERFLOW: Final = Variable(
     name="OTEL_MODELDATA_OVERFLOW",

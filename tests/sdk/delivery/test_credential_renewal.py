@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import grpc
 import pandas as pd
 import pytest
+from receiver_process import wait_until
 from recording_backend import RecordingBackend
 
 import otel_modeldata
@@ -17,7 +19,7 @@ from otel_modeldata._delivery.grpc_transport import GrpcTransport
 from otel_modeldata._settings.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
-from otel_modeldata.transport import Delivered, Retry
+from otel_modeldata.transport import Answer, Delivered, Retry
 
 pytest.importorskip("cryptography")
 
@@ -292,6 +294,43 @@ def test_another_token_keeps_the_connection_and_other_certificates_open_a_new_on
     assert [record.getMessage() for record in caplog.records] == [
         f"the credentials of {server.endpoint} changed and are used now"
     ] * 2
+
+
+def test_certificates_that_are_renewed_during_a_call_do_not_cancel_it(
+    server: TlsBackend, served: Path, tmp_path: Path
+) -> None:
+    endpoint = Endpoint(
+        target=server.endpoint,
+        secure=True,
+        certificate=str(served / "ca.crt"),
+        client_key=str(served / "client.key"),
+        client_certificate=str(served / "client.crt"),
+        timeout=30.0,
+    )
+    transport = GrpcTransport(endpoint.checked())
+    gate = threading.Event()
+
+    def judge(context: grpc.ServicerContext) -> None:
+        assert gate.wait(60)
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
+
+    server.refuse(judge)
+    answers: list[Answer] = []
+    senders = [threading.Thread(target=lambda: answers.append(transport.send(b""))) for _ in range(2)]
+    senders[0].start()
+    server.wait_until(lambda backend: backend.refused == 1)
+    server.refuse(None)
+    make_certificates(served, authority=served)
+    channel = transport._channel
+    senders[1].start()
+    wait_until(lambda: transport._endpoint.credentials != endpoint.checked().credentials)
+    assert (transport._renewing.locked(), transport._channel is channel, answers) == (True, True, [])
+    gate.set()
+    for sender in senders:
+        sender.join(60)
+    assert answers == [Retry("RESOURCE_EXHAUSTED", "busy"), Delivered(0, "")]
+    assert transport._channel is not channel
+    transport.close()
 
 
 def test_a_process_that_forks_after_a_renewal_needs_no_file_in_its_first_collect(served: Path, tmp_path: Path) -> None:

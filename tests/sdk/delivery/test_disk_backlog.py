@@ -354,10 +354,16 @@ def test_a_replayed_event_keeps_its_sequence_number_and_id(delivery_to: OpenDeli
     assert ids == ["r0", "r1", "r2"]
 
 
+def _remove(folder: Path) -> None:
+    """The delivery thread may write in it meanwhile: until the folder is gone."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _replace_with_file(folder: Path) -> None:
     """The delivery thread may write the spool again in between: until the file stands there."""
     while not folder.is_file():
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         folder.touch()
 
 
@@ -367,7 +373,7 @@ def test_a_spool_that_is_removed_while_it_is_used_is_written_again(
     delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=8000)
     for n in range(10):
         delivery.put(FakeRecord(f"r{n}"), None)
-    shutil.rmtree(folder)
+    _remove(folder)
     delivery.put(FakeRecord("r10"), None)
     assert "was removed, and is written again" in caplog.text
     assert delivery.shutdown(0.05) == DeliveryReport(accepted=11, pending=11)
@@ -380,7 +386,7 @@ def test_a_spool_that_is_removed_is_written_again_by_shutdown(delivery_to: OpenD
     delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=5000)
     for n in range(10):
         delivery.put(FakeRecord(f"r{n}"), None)
-    shutil.rmtree(folder)
+    _remove(folder)
     assert delivery.shutdown(0.05) == DeliveryReport(accepted=10, pending=10)
     heir = delivery_to(endpoint := Endpoint(), "bob")
     heir.flush(60)

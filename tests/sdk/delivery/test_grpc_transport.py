@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from concurrent import futures
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from otel_modeldata._delivery.grpc_transport import (
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _INFO = RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
 
@@ -153,28 +154,55 @@ def test_a_real_server_refuses_a_too_large_request_with_both_sizes() -> None:
     assert "5000000 vs. 4194304" in answer.details
 
 
-def test_a_fork_cancels_a_long_call_which_is_then_retried(server: RecordingBackend, transport: GrpcTransport) -> None:
-    """If a process forks while a thread is inside gRPC, calls in the child never end."""
-    gate = threading.Event()
-
+def _hang_until(gate: threading.Event) -> Callable[[grpc.ServicerContext], None]:
     def hang(context: grpc.ServicerContext) -> None:
         assert gate.wait(60)
         context.abort(grpc.StatusCode.UNAVAILABLE, "too late")
 
-    server.refuse(hang)
+    return hang
+
+
+def _senders(transport: GrpcTransport, count: int, answers: list[Answer]) -> list[threading.Thread]:
+    senders = [threading.Thread(target=lambda: answers.append(transport.send(b""))) for _ in range(count)]
+    for sender in senders:
+        sender.start()
+    return senders
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_fork_cancels_long_calls_which_are_then_retried(
+    server: RecordingBackend, transport: GrpcTransport, count: int
+) -> None:
+    """If a process forks while a thread is inside gRPC, calls in the child never end."""
+    gate = threading.Event()
+    server.refuse(_hang_until(gate))
     answers: list[Answer] = []
-    sender = threading.Thread(target=lambda: answers.append(transport.send(b"")))
-    sender.start()
-    server.wait_until(lambda backend: backend.refused == 1)
+    senders = _senders(transport, count, answers)
+    server.wait_until(lambda backend: backend.refused == count)
     transport.hold_for_fork()
-    assert not transport._inside.acquire(blocking=False)
+    assert [place.acquire(blocking=False) for place in transport._places] == [False, False]
     assert answers == []
     server.refuse(None)
     transport.go_on_after_fork()
-    sender.join(60)
+    for sender in senders:
+        sender.join(60)
     gate.set()
-    assert answers == [Delivered(0, "")]
-    assert len(server.log_requests()) == 1
+    assert answers == [Delivered(0, "")] * count
+    assert len(server.log_requests()) == count
+
+
+def test_a_third_call_waits_for_the_end_of_one_of_two(server: RecordingBackend, transport: GrpcTransport) -> None:
+    gate = threading.Event()
+    server.refuse(_hang_until(gate))
+    answers: list[Answer] = []
+    senders = _senders(transport, 3, answers)
+    server.wait_until(lambda backend: backend.refused == 2)
+    assert [place.locked() for place in transport._places] == [True, True]
+    server.refuse(None)
+    gate.set()
+    for sender in senders:
+        sender.join(60)
+    assert Counter(answers) == {Retry("UNAVAILABLE", "too late"): 2, Delivered(0, ""): 1}
 
 
 def test_a_fork_between_two_calls_keeps_the_connection(server: RecordingBackend, transport: GrpcTransport) -> None:

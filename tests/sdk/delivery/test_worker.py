@@ -151,8 +151,10 @@ _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
 
 
 @settings(max_examples=50)
-@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30))
-def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int], script: list[str]) -> None:
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30), st.integers(1, 3))
+def test_every_record_is_settled_exactly_once_with_any_answers(
+    sizes: list[int], script: list[str], most_at_once: int
+) -> None:
     steps = iter(script)
 
     def answer(names: list[str]) -> Answer:
@@ -164,7 +166,7 @@ def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int],
         return Delivered(1 if step == "reject" else 0, "")
 
     errors: list[DeliveryError] = []
-    endpoint = Endpoint(answer)
+    endpoint = Endpoint(answer, most_at_once)
     delivery = Worker(
         RequestEnvelope({}, "p"),
         endpoint,

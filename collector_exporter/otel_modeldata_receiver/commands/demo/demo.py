@@ -174,15 +174,15 @@ class Demo:
         )
 
     def stay(self, tell: Callable[[str], object]) -> None:
-        """Wait for Ctrl-C if Studio runs.
+        """Wait for Ctrl-C if Studio runs; it may come as soon as the first letter of the address is there.
 
         Args:
             tell: called with its address before.
         """
         if self._studio is not None and self._url is not None:
-            self._open_studio()
-            tell(self._url)
             with suppress(KeyboardInterrupt):
+                self._open_studio()
+                tell(self._url)
                 self._studio.wait()
 
     def _find_studio(self) -> None:

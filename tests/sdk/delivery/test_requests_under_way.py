@@ -1,0 +1,162 @@
+"""Two requests at a time: what overlaps, what an outage does, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from receiver_process import wait_until
+from scripted_endpoint import Endpoint, FakeRecord
+
+from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.transport import Answer, Delivered, Refused, Retry, most_at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from otel_modeldata._delivery.worker import Worker
+    from otel_modeldata.exceptions import DeliveryError
+
+    OpenDelivery = Callable[..., Worker]
+
+_DOWN = Retry("UNAVAILABLE", "down")
+
+
+class _Crossing:
+    """Answers with `script` once `together` requests are there, and counts those that are there at the same time."""
+
+    def __init__(self, together: int, script: Callable[[Sequence[str]], Answer] = lambda _: Delivered()) -> None:
+        self.most = 0
+        self._together, self._script = together, script
+        self._inside = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, names: list[str]) -> Answer:
+        with self._changed:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self.most >= self._together, 60), names
+        answer = self._script(names)
+        with self._changed:
+            self._inside -= 1
+        return answer
+
+
+def _put(delivery: Worker, count: int, on_error: Callable[[Exception], object] | None = None) -> None:
+    """Records of one batch, each of which fills a request."""
+    with delivery._queue.lock:
+        for n in range(count):
+            record = FakeRecord(f"r{n}", 2000, collection=f"c{n % 2}")
+            record.body.nbytes = 10
+            delivery.put(record, on_error)  # type: ignore[arg-type]
+
+
+def _one_for_each_request(open_delivery: OpenDelivery, endpoint: Endpoint, **limits: object) -> Worker:
+    return open_delivery(endpoint, linger_seconds=5.0, batch_bytes=3000, **limits)
+
+
+def test_a_transport_that_says_nothing_gets_one_request_at_a_time(delivery_to: OpenDelivery) -> None:
+    class Plain:
+        def send(self, _: bytes) -> Answer:
+            return Delivered()
+
+        def close(self) -> None: ...
+
+    assert most_at_once(Plain()) == 1
+    crossing = _Crossing(1)
+    delivery = _one_for_each_request(delivery_to, endpoint := Endpoint(crossing))
+    _put(delivery, 20)
+    assert delivery.flush(60) == DeliveryReport(accepted=20, delivered=20)
+    assert (crossing.most, endpoint.stored) == (1, [f"r{n}" for n in range(20)])
+
+
+def test_two_requests_are_under_way_and_never_three(delivery_to: OpenDelivery) -> None:
+    crossing = _Crossing(2)
+    delivery = _one_for_each_request(delivery_to, endpoint := Endpoint(crossing, most_at_once=2))
+    _put(delivery, 20)
+    assert delivery.flush(60) == DeliveryReport(accepted=20, delivered=20)
+    assert crossing.most == 2
+    assert sorted(endpoint.stored) == sorted(f"r{n}" for n in range(20))
+
+
+def test_a_request_waits_for_the_end_of_the_one_before_the_last(delivery_to: OpenDelivery) -> None:
+    """So of requests that are stored, the places differ by one."""
+    third, second_is_stored = threading.Event(), threading.Event()
+
+    def answer(names: list[str]) -> Answer:
+        if names == ["r0"]:  # r2 may not begin although r1 is settled
+            assert second_is_stored.wait(60)
+            assert not third.wait(0.05)
+        elif names == ["r2"]:
+            third.set()
+        return Delivered()
+
+    delivery = _one_for_each_request(delivery_to, endpoint := Endpoint(answer, most_at_once=2))
+    _put(delivery, 3)
+    wait_until(lambda: endpoint.stored == ["r1"])
+    second_is_stored.set()
+    assert delivery.flush(60) == DeliveryReport(accepted=3, delivered=3)
+    assert endpoint.stored == ["r1", "r0", "r2"]
+
+
+def test_in_an_outage_one_request_asks_for_both_and_no_other_is_begun(delivery_to: OpenDelivery) -> None:
+    is_down, tries = threading.Event(), []
+    is_down.set()
+
+    def answer(names: Sequence[str]) -> Answer:
+        tries.append(names[0])
+        return _DOWN if is_down.is_set() else Delivered()
+
+    endpoint = Endpoint(_Crossing(2, answer), most_at_once=2)
+    delivery = _one_for_each_request(delivery_to, endpoint)
+    _put(delivery, 6)
+    wait_until(lambda: len(tries) >= 10)
+    assert len({*tries[:2]}) == 2
+    assert len({*tries[2:]}) == 1  # of r0 and r1, the one that was answered first
+    assert {*tries} == {"r0", "r1"}
+    assert delivery.outage() == "UNAVAILABLE: down"
+    is_down.clear()
+    assert delivery.flush(60) == DeliveryReport(accepted=6, delivered=6)
+    assert delivery.outage() == ""
+    assert sorted(endpoint.stored) == [f"r{n}" for n in range(6)]
+
+
+def test_at_the_end_of_an_outage_both_are_counted_once(delivery_to: OpenDelivery) -> None:
+    errors: list[DeliveryError] = []
+    delivery = _one_for_each_request(delivery_to, Endpoint(_Crossing(2, lambda _: _DOWN), most_at_once=2))
+    _put(delivery, 6, errors.append)  # type: ignore[arg-type]
+    assert delivery.shutdown(0.3) == DeliveryReport(accepted=6, lost={"shutdown": 6})
+    assert sorted(name for error in errors for name in error.event_ids) == [f"r{n}" for n in range(6)]
+    assert {str(error) for error in errors} == {"1 event(s) lost, shutdown: UNAVAILABLE: down"}
+
+
+def test_at_the_end_two_requests_without_an_answer_are_counted_once(delivery_to: OpenDelivery) -> None:
+    def hang(_: Sequence[str]) -> Answer:
+        assert endpoint.closed.wait(60)
+        return Retry("CANCELLED", "the channel is closed")
+
+    endpoint = Endpoint(_Crossing(2, hang), most_at_once=2)
+    errors: list[DeliveryError] = []
+    delivery = _one_for_each_request(delivery_to, endpoint)
+    _put(delivery, 4, errors.append)  # type: ignore[arg-type]
+    wait_until(lambda: len(endpoint.requests) == 2)
+    assert delivery.shutdown(0.1) == DeliveryReport(accepted=4, lost={"shutdown": 4})
+    assert {str(error) for error in errors} == {"1 event(s) lost, shutdown: it did not answer in time"}
+
+
+def test_a_refused_record_of_one_request_costs_none_of_the_other(delivery_to: OpenDelivery) -> None:
+    def answer(names: Sequence[str]) -> Answer:
+        return Refused("INTERNAL", "bad") if "r1" in names else Delivered(len(names) if "r4" in names else 0, "odd")
+
+    errors: list[DeliveryError] = []
+    endpoint = Endpoint(_Crossing(2, answer), most_at_once=2)
+    delivery = _one_for_each_request(delivery_to, endpoint)
+    _put(delivery, 8, errors.append)  # type: ignore[arg-type]
+    report = delivery.flush(60)
+    assert report == DeliveryReport(accepted=8, delivered=6, lost={"refused": 1, "rejected": 1})
+    assert report.collections == {
+        "c0": CollectionReport(accepted=4, delivered=3, lost={"rejected": 1}),
+        "c1": CollectionReport(accepted=4, delivered=3, lost={"refused": 1}),
+    }
+    assert sorted((error.reason, error.event_ids) for error in errors) == [("refused", ("r1",)), ("rejected", ("r4",))]
