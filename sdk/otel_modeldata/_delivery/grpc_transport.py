@@ -19,7 +19,7 @@ from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .._settings.otlp_endpoint import Endpoint
 
@@ -179,30 +179,31 @@ class GrpcTransport:
 
     def hold_for_fork(self) -> None:
         """Wait until no thread is inside gRPC, and block further calls."""
-        held: list[LockType] = []
-        if not self._hold_places(held, FORK_WAITS_SECONDS):
+        missing = self._hold(self._places, FORK_WAITS_SECONDS)
+        if missing:
             self._interrupted = self._channel
             self._channel.close()
-            self._hold_places(held, FORK_GIVES_UP_SECONDS)
+            self._hold(missing, FORK_GIVES_UP_SECONDS)
             sleep(_FORK_SETTLES_SECONDS)
-        self._held_for_fork = held
 
-    def _hold_places(self, held: list[LockType], seconds: float) -> bool:
-        """Take the places that are not in `held` yet, and add them; False if that takes longer."""
+    def _hold(self, places: Sequence[LockType], seconds: float) -> Sequence[LockType]:
+        """Take these places; returns those that could not be taken in so many seconds.
+
+        Each is noted at once: a signal handler may raise here, and the fork goes on.
+        """
         end = time.monotonic() + seconds
-        for place in self._places[len(held) :]:
+        for number, place in enumerate(places):
             if not place.acquire(timeout=max(0.0, end - time.monotonic())):
-                return False
-            held.append(place)
-        return True
+                return places[number:]
+            self._held_for_fork.append(place)
+        return ()
 
     def go_on_after_fork(self) -> None:
         """Allow calls in the parent again."""
         if self._interrupted is self._channel and not self._is_closed:
             self._open()
-        for place in self._held_for_fork:
-            place.release()
-        self._held_for_fork = []
+        for _ in range(len(self._held_for_fork)):  # another thread that forks adds to them from here on
+            self._held_for_fork.pop().release()
 
 
 _transports = OpenTransports()

@@ -10,7 +10,7 @@
   be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
 - Two requests are under way if the transport allows it and a batch fills several. The endpoint may store the second one
   first: a reader orders events by time and sequence number, not by place. While one is retried, no other is begun, and
-  if both have to be retried, the second waits for the end of the first: an endpoint that is down is asked by one.
+  if both have to be retried, the second is tried at the end of the first: an endpoint that is down is asked by one.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -193,10 +193,17 @@ class RetrySender:
         That may be the answer of the closed transport: `LossReporter.outage` is the last one of the endpoint.
         """
         answer = self._try(request)
-        if isinstance(answer, Retry):
-            with self._retrying:
-                answer = self._retried(request, answer, items)
-        return answer
+        if not isinstance(answer, Retry):
+            return answer
+        is_first = self._retrying.acquire(blocking=False)
+        if not is_first:
+            self._retrying.acquire()
+        try:
+            if not (is_first or self._is_closed):  # its answer is older than the last one of the other request
+                answer = self._try(request)
+            return self._retried(request, answer, items)
+        finally:
+            self._retrying.release()
 
     def _retried(self, request: bytes, answer: Answer, items: Sequence[PendingRecord]) -> Answer:
         """Try again until the answer is final, or there is no time left."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from recording_backend import RecordingBackend, exhausted_with_retry_info, unavailable_with_retry_info
 
+from otel_modeldata._delivery import grpc_transport
 from otel_modeldata._delivery.grpc_transport import (
     Answer,
     Delivered,
@@ -189,6 +191,38 @@ def test_a_fork_cancels_long_calls_which_are_then_retried(
     gate.set()
     assert answers == [Delivered(0, "")] * count
     assert len(server.log_requests()) == count
+
+
+@pytest.mark.parametrize("patience", ["FORK_WAITS_SECONDS", "_FORK_SETTLES_SECONDS"])
+def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
+    server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch, patience: str
+) -> None:
+    """The exception of a hook is printed, the process forks, and the other hooks are called."""
+    monkeypatch.setattr(grpc_transport, patience, 60.0)
+
+    def raise_timeout(*_: object) -> None:
+        raise TimeoutError
+
+    gate = threading.Event()
+    server.refuse(_hang_until(gate))
+    answers: list[Answer] = []
+    senders = _senders(transport, 1, answers)
+    server.wait_until(lambda backend: backend.refused == 1)
+    server.refuse(None)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(TimeoutError):
+            transport.hold_for_fork()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    transport.go_on_after_fork()
+    gate.set()
+    senders[0].join(60)
+    assert len(answers) == 1
+    assert [place.locked() for place in transport._places] == [False, False]
+    assert transport.send(b"") == Delivered(0, "")
 
 
 def test_a_third_call_waits_for_the_end_of_one_of_two(server: RecordingBackend, transport: GrpcTransport) -> None:

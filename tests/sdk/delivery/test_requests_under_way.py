@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from receiver_process import wait_until
 from scripted_endpoint import Endpoint, FakeRecord
 
@@ -120,6 +121,54 @@ def test_in_an_outage_one_request_asks_for_both_and_no_other_is_begun(delivery_t
     assert delivery.flush(60) == DeliveryReport(accepted=6, delivered=6)
     assert delivery.outage() == ""
     assert sorted(endpoint.stored) == [f"r{n}" for n in range(6)]
+
+
+class _WatchedLock:
+    """A lock that says when a thread waits in `acquire`."""
+
+    def __init__(self) -> None:
+        self.is_awaited = threading.Event()
+        self._lock = threading.Lock()
+        self.locked, self.release = self._lock.locked, self._lock.release
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if blocking:
+            self.is_awaited.set()
+        return self._lock.acquire(blocking)
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("is_ending", [False, True], ids=["flush", "shutdown"])
+def test_after_an_outage_the_other_request_is_tried_at_once_whatever_its_old_answer_was(
+    delivery_to: OpenDelivery, *, is_ending: bool
+) -> None:
+    retrying, refused = _WatchedLock(), set[str]()
+
+    def answer(names: Sequence[str]) -> Answer:
+        name = names[0]
+        if name == "r0" and name not in refused:
+            refused.add(name)
+            return Retry("UNAVAILABLE", "down", 0.001)
+        if name == "r1" and name not in refused:
+            wait_until(retrying.locked)
+            refused.add(name)
+            return Retry("UNAUTHENTICATED", "expired", 3600.0, is_about_credentials=True)
+        assert retrying.is_awaited.wait(60)
+        return Delivered()
+
+    errors: list[DeliveryError] = []
+    endpoint = Endpoint(_Crossing(2, answer), most_at_once=2)
+    delivery = _one_for_each_request(delivery_to, endpoint, max_retry_seconds=3600.0)
+    delivery._sender._retrying = retrying  # type: ignore[assignment]
+    _put(delivery, 4, errors.append)  # type: ignore[arg-type]
+    report = delivery.shutdown(60) if is_ending else delivery.flush(60)
+    assert report == DeliveryReport(accepted=4, delivered=4)
+    assert (errors, delivery.outage()) == ([], "")
 
 
 def test_at_the_end_of_an_outage_both_are_counted_once(delivery_to: OpenDelivery) -> None:
