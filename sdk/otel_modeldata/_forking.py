@@ -87,13 +87,16 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
+    global _is_held_for_fork  # noqa: PLW0603
     if _is_held_for_fork:
+        _is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
         guard.release()
 
 
 def _after_fork_in_child() -> None:
-    global guard  # noqa: PLW0603 - the inherited one may be held by a thread that does not exist here
-    guard = Guard()
+    global guard, _is_held_for_fork
+    # The inherited guard may be held by a thread that does not exist here.
+    guard, _is_held_for_fork = Guard(), False
 
 
 on_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

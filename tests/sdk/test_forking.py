@@ -43,6 +43,43 @@ def test_hooks_before_a_fork_run_in_reverse_order_and_hooks_after_it_in_order() 
     ]
 
 
+_INTERRUPTED = """
+import os, signal, threading
+from otel_modeldata import _forking
+
+def fork():
+    if not (child := os.fork()):
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def raise_timeout(*_):
+    raise TimeoutError
+
+fork()
+taken, done = threading.Event(), threading.Event()
+def hold():
+    with _forking.guard:
+        taken.set()
+        done.wait(60)
+holder = threading.Thread(target=hold)
+holder.start()
+taken.wait(60)
+signal.signal(signal.SIGALRM, raise_timeout)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+fork()
+done.set()
+holder.join(60)
+print(_forking.guard._depth, _forking.guard._holder)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_whose_wait_a_signal_handler_ends_does_not_release_what_another_thread_holds() -> None:
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 0\n"
+    assert [line for line in done.stderr.splitlines() if "Error" in line] == ["TimeoutError: "]
+
+
 def test_only_one_module_registers_hooks() -> None:
     """Hooks in several modules would hide their order."""
     found = {

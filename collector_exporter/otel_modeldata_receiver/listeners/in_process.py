@@ -180,6 +180,7 @@ class StoreTransport:
     def go_on_after_fork(self) -> None:
         """Let the parent's requests continue."""
         if self._is_held_for_fork:
+            self._is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
             self._inside.release()
 
 

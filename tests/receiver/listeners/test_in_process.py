@@ -119,6 +119,31 @@ def test_a_close_ends_a_request_in_progress_at_once_and_later_ones_are_not_begun
     assert answers == [Retry("CANCELLED", "the store is closed")] * 2
 
 
+def test_a_fork_that_a_signal_handler_interrupts_leaves_a_request_in_progress_alone(transport: StoreTransport) -> None:
+    """The exception of a hook is printed, the process forks, and the other hooks are called."""
+
+    class Interrupted:
+        def __init__(self) -> None:
+            self.releases = 0
+
+        def acquire(self, timeout: float) -> bool:
+            if self.releases:
+                raise TimeoutError
+            return timeout > 0
+
+        def release(self) -> None:
+            self.releases += 1
+
+    transport._inside, before = Interrupted(), transport._inside  # type: ignore[assignment]
+    transport.hold_for_fork()
+    transport.go_on_after_fork()
+    with pytest.raises(TimeoutError):
+        transport.hold_for_fork()
+    transport.go_on_after_fork()
+    assert transport._inside.releases == 1  # type: ignore[attr-defined]
+    transport._inside = before
+
+
 def test_a_closed_transport_leaves_no_thread_behind(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     transport = StoreTransport(str(tmp_path))
