@@ -10,17 +10,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_receiver.storage.folders.folder_names import MOUNTED
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
 from ..blobs.compacted_name import compacted_name
-from ..blobs.listing import collections_of, date_of
+from ..blobs.listing import CollectionBlobs, collections_of, date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from otel_modeldata_receiver.storage.store import StoredObject
-
-    from ..blobs.listing import CollectionBlobs
 
 __all__ = [
     "Place",
@@ -122,9 +121,17 @@ def parked_payloads_in(objects: Iterable[StoredObject]) -> Iterator[tuple[str, s
 
 
 def with_parked(
-    collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject]
+    collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject], scope: str
 ) -> dict[str, CollectionBlobs]:
-    """Collections with the blobs of their lines that are parked, as if they were delivered."""
+    """Collections with the blobs of their lines that are parked, as if they were delivered.
+
+    Those of which all lines are parked are among them, such as the ones for a datastore.
+
+    Args:
+        collections: of the scope, as they are delivered.
+        objects: the listing of the store.
+        scope: a collection or a deployment; empty for the whole store.
+    """
     from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (a store is open)
 
     parked: dict[str, list[StoredObject]] = {}
@@ -135,6 +142,8 @@ def with_parked(
     found = dict(collections)
     for root, blobs in parked.items():
         known = found.get(root)
+        if known is None and is_in_scope(root, scope, only=False):
+            known = CollectionBlobs(root=root, blobs=(), objects={})
         if known is not None:
             every = sorted((*known.blobs, *blobs), key=lambda one: (date_of(one.name), one.name))
             found[root] = replace(known, blobs=tuple(every))
@@ -143,7 +152,7 @@ def with_parked(
 
 def deployment_of(scope: str) -> str:
     """The deployment of a collection, or of itself; empty if the scope is the whole store or a custom folder."""
-    parts = scope.split("/")
+    parts = [] if is_mounted(scope) else scope.split("/")
     return "/".join(parts[:2]) if len(parts) in {2, _LAYOUT_PARTS} and all(parts) else ""
 
 
@@ -172,7 +181,7 @@ def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool, with_e
         folder = f"{root}{name[len(counted) :]}".rpartition("/")[0]
         if root == QUARANTINE:
             yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked, is_quarantine=True)
-        elif root.startswith("_") or (only and root != scope):
+        elif (root.startswith("_") and not (is_parked and is_mounted(root))) or (only and root != scope):
             continue
         elif not deployment or root.startswith(f"{deployment}/"):
             yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked)
@@ -222,10 +231,15 @@ def is_in_scope(root: str, scope: str, *, only: bool) -> bool:
     return root == scope or not (only or (deployment and _is_elsewhere(root, deployment)))
 
 
+def is_mounted(root: str) -> bool:
+    """Whether this is the folder of a collection in a datastore; its parked lines are in the receiver's own store."""
+    return root.startswith(f"{MOUNTED}/")
+
+
 def _is_elsewhere(root: str, deployment: str) -> bool:
     """Whether a collection is one of another deployment."""
     return _has_layout(root) and not root.startswith(f"{deployment}/")
 
 
 def _has_layout(root: str) -> bool:
-    return root.count("/") == _LAYOUT_PARTS - 1
+    return root.count("/") == _LAYOUT_PARTS - 1 and not is_mounted(root)

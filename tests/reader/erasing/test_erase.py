@@ -283,3 +283,16 @@ def test_a_damaged_line_goes_if_it_has_a_chosen_id(tmp_path: Path) -> None:
     (copy,) = path.parent.glob("*.jsonl")
     assert copy.name == f"{path.stem}-e1.jsonl"
     assert copy.read_bytes() == line(number=0) + b'{"id": "event-2", "data": [{\n'
+
+
+@pytest.mark.parametrize("keys", [{"data": []}, {"data": None, "dataref": "/gone/files/event-0-0123456789abcdef.json"}])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_event_without_rows_or_without_its_payload_goes_by_its_id(
+    tmp_path: Path, keys: dict[str, Any], *, dry_run: bool
+) -> None:
+    data = keys["data"]
+    write(tmp_path, [line(data, number=0, **{k: v for k, v in keys.items() if k != "data"}), line(number=1)])
+    with reader.open(tmp_path) as store:
+        receipt = store.erase(ids=["event-0"], dry_run=dry_run)
+    assert [hour.events for hour in receipt.hours] == [1]
+    assert receipt.sample == (("event-0",) if dry_run else ())

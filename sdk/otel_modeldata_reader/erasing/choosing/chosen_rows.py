@@ -274,7 +274,7 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
                 continue
             if event.trace_id in named:
                 requests.add(event.correlation_id)
-            elif event.id in named:
+            elif event.id in named and event.present:  # none of an empty frame, and of a payload that cannot be read
                 found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
     chosen = Chosen(selection=selection, ambiguous=meanings.ambiguous, unfound=meanings.unfound)
     if request.only:

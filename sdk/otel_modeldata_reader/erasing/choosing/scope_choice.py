@@ -53,7 +53,7 @@ def choose(  # noqa: PLR0913 (called in two places)
     """
     seen = {} if seen is None else seen
     is_all = not seen
-    collections = with_parked(collections_in_scope(objects, request.scope), objects)
+    collections = with_parked(collections_in_scope(objects, request.scope), objects, request.scope)
     if is_first:
         _check_scope(store, objects, collections, request)
     fresh = {
@@ -108,7 +108,7 @@ def _check_scope(
     scope = request.scope
     if request.where is not None or request.only:
         if scope not in collections:
-            known = nearest(scope, list(collections_of(objects)))
+            known = nearest(scope, list(collections))
             raise UnknownNameError(f"expected a collection of {store.shown}, got {scope!r}: {known}")
     elif scope and not any(root == scope or root.startswith(f"{scope}/") for root in collections):
         names = {"/".join(one.names[:2]) for one in collections_of(objects).values() if one.names}
