@@ -72,9 +72,11 @@ class Transport(Protocol):
 
 
 class ConcurrentTransport(Transport, Protocol):
-    """A transport whose `send` several threads may call at the same time: at most `most_at_once`."""
+    """A transport whose `send` several threads may call at the same time."""
 
-    most_at_once: int
+    @property
+    def most_at_once(self) -> int:
+        """How many; asked again for each batch."""
 
 
 class ForkAwareTransport(Transport, Protocol):

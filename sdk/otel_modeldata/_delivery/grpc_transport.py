@@ -15,7 +15,7 @@ import grpc
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
 from .._settings.credential_renewal import CredentialRenewal
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
-from .native_threads import Lock, sleep
+from .native_threads import Lock, is_patched, sleep
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -57,6 +57,7 @@ _ABOUT_CREDENTIALS = frozenset({grpc.StatusCode.UNAUTHENTICATED.name, grpc.Statu
 _TLS_FAILURES = ("TSI_", "security handshaker", "SSL_ERROR", "CERTIFICATE_VERIFY", "Hostname Verification")
 """Parts of gRPC's texts for a handshake that failed; a server that is down or restarts has other ones."""
 _CLOSED = ("Socket closed", "Connection reset")
+_MOST_AT_ONCE = 2
 _MANY_CLOSED = 3
 """A server that restarts closes a connection once or twice."""
 
@@ -80,8 +81,6 @@ class GrpcTransport:
         ConfigError: the endpoint has no credentials yet, and a file cannot be read.
     """
 
-    most_at_once = 2
-
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint if endpoint.credentials or not endpoint.files() else endpoint.checked()
         self._renewal = CredentialRenewal(self._endpoint)
@@ -89,7 +88,7 @@ class GrpcTransport:
         """Whether no try has succeeded since the credentials changed."""
         self._closed_in_row = 0
         """How many tries ended with a closed connection since one ended in another way."""
-        self._places = tuple(Lock() for _ in range(self.most_at_once))
+        self._places = tuple(Lock() for _ in range(_MOST_AT_ONCE))
         """One is held by each thread inside gRPC; all by a fork, and by the thread that replaces the channel."""
         self._held_for_fork: list[LockType] = []
         self._renewing = Lock()
@@ -101,6 +100,11 @@ class GrpcTransport:
     def _open(self) -> None:
         self._channel = self._endpoint.open_channel()
         self._export = self._channel.unary_unary(EXPORT_METHOD)
+
+    @property
+    def most_at_once(self) -> int:
+        """Two; one in a patched process, where eventlet gives gRPC locks that two native threads cannot share."""
+        return 1 if is_patched() else _MOST_AT_ONCE
 
     def send(self, request: bytes) -> Answer:
         """Try once, for at most the endpoint's timeout."""
@@ -150,23 +154,30 @@ class GrpcTransport:
         old.close()
 
     def _call(self, request: bytes) -> Answer:
+        closed_before = self._closed_in_row
         try:
             response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.metadata())
         except ValueError:  # gRPC raises it when the channel was closed between two tries
             return Retry("CANCELLED", "the channel is closed")
         except grpc.RpcError as error:
             answer = answer_of(error.code(), error.details() or "", error.trailing_metadata() or ())
-            return self._with_blame(answer) if isinstance(answer, Retry) else answer
+            return self._with_blame(answer, closed_before) if isinstance(answer, Retry) else answer
         self._is_renewed, self._closed_in_row = False, 0
         partial = ExportLogsServiceResponse.FromString(response).partial_success
         return Delivered(partial.rejected_log_records, partial.error_message)
 
-    def _with_blame(self, answer: Retry) -> Retry:
-        """The answer, which says whether credentials are probably the reason."""
+    def _with_blame(self, answer: Retry, closed_before: int) -> Retry:
+        """The answer, which says whether credentials are probably the reason.
+
+        A connection that is closed ends two calls, and counts once: for the first that ends.
+        """
         is_refused = answer.code in _ABOUT_CREDENTIALS
         # With TLS 1.3 a server refuses a client's certificate after the handshake: only the connection is closed.
         is_closed = self._endpoint.client_certificate is not None and any(sign in answer.details for sign in _CLOSED)
-        self._closed_in_row = self._closed_in_row + 1 if is_closed else 0
+        if not is_closed:
+            self._closed_in_row = 0
+        elif self._closed_in_row == closed_before:
+            self._closed_in_row += 1
         is_unwanted = is_closed and (self._is_renewed or self._closed_in_row >= _MANY_CLOSED)
         is_tls = self._endpoint.secure and any(sign in answer.details for sign in _TLS_FAILURES)
         return answer._replace(is_about_credentials=is_refused or is_unwanted or is_tls)
@@ -180,11 +191,15 @@ class GrpcTransport:
     def hold_for_fork(self) -> None:
         """Wait until no thread is inside gRPC, and block further calls."""
         missing = self._hold(self._places, FORK_WAITS_SECONDS)
-        if missing:
-            self._interrupted = self._channel
-            self._channel.close()
-            self._hold(missing, FORK_GIVES_UP_SECONDS)
-            sleep(_FORK_SETTLES_SECONDS)
+        if not missing:
+            return
+        end = time.monotonic() + FORK_GIVES_UP_SECONDS
+        while missing and time.monotonic() < end:
+            if self._interrupted is not self._channel:  # also a new one, which a fork of another thread has opened
+                self._interrupted = self._channel
+                self._channel.close()
+            missing = self._hold(missing, FORK_WAITS_SECONDS)
+        sleep(_FORK_SETTLES_SECONDS)
 
     def _hold(self, places: Sequence[LockType], seconds: float) -> Sequence[LockType]:
         """Take these places; returns those that could not be taken in so many seconds.

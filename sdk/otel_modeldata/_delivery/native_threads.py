@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Lock", "RLock", "ShortTurns", "get_ident", "name_thread", "pause", "sleep", "start_thread", "wait_until"]
+__all__ = [
+    "Lock",
+    "RLock",
+    "ShortTurns",
+    "get_ident",
+    "is_patched",
+    "name_thread",
+    "pause",
+    "sleep",
+    "start_thread",
+    "wait_until",
+]
 
 _T = TypeVar("_T")
 
@@ -58,6 +69,11 @@ Lock: Callable[[], _thread.LockType] = _native(_thread, "allocate_lock")
 RLock = _thread.RLock
 """Neither gevent nor eventlet replaces this class, only the names in `threading`."""
 _start_new_thread: Callable[..., int] = _native(_thread, "start_new_thread")
+
+
+def is_patched() -> bool:
+    """Whether gevent or eventlet has patched this process, so that other libraries' locks are those of greenlets."""
+    return time.sleep is not sleep or _thread.allocate_lock is not Lock
 
 
 def start_thread(function: Callable[..., object], *args: object) -> None:

@@ -10,7 +10,8 @@
   be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
 - Two requests are under way if the transport allows it and a batch fills several. The endpoint may store the second one
   first: a reader orders events by time and sequence number, not by place. While one is retried, no other is begun, and
-  if both have to be retried, the second is tried at the end of the first: an endpoint that is down is asked by one.
+  if both have to be retried, the second is tried at the end of the first: an endpoint that is down is asked by one. The
+  rest of the batch is then sent one by one.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -64,9 +65,10 @@ class RetrySender:
         self._limits = queue.limits
         self._transport = transport
         self._reporter = reporter
-        self._most_at_once = most_at_once(transport)
         self._retrying = Lock()
         """Held while a request is retried."""
+        self._is_one_by_one = False
+        """Whether the rest of the batch is sent one request at a time: the endpoint may not take two."""
         self._is_closed = False
         self._turns = ShortTurns(queue.is_urgent)
         self._has_rejected = False
@@ -87,8 +89,9 @@ class RetrySender:
             records: those of a producer follow each other.
         """
         under_way: deque[LockType] = deque()  # each is held until its request is settled
+        most, self._is_one_by_one = most_at_once(self._transport), False
         for request, is_last in self._requests(records):
-            while len(under_way) >= self._most_at_once:
+            while len(under_way) >= (1 if self._is_one_by_one else most):
                 _await(under_way.popleft())
             _await(self._retrying)
             if is_last or not self._deliver_in_thread(request, under_way):
@@ -195,6 +198,7 @@ class RetrySender:
         answer = self._try(request)
         if not isinstance(answer, Retry):
             return answer
+        self._is_one_by_one = True
         is_first = self._retrying.acquire(blocking=False)
         if not is_first:
             self._retrying.acquire()

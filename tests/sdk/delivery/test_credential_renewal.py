@@ -172,6 +172,22 @@ def test_a_client_certificate_that_the_server_no_longer_accepts_is_heard(
     assert [type(error) for error in heard] == [CredentialsError]
 
 
+def test_a_connection_that_is_closed_under_two_calls_counts_once(served: Path) -> None:
+    """A server that restarts closes a connection once or twice."""
+    endpoint = Endpoint(
+        target="127.0.0.1:1",
+        secure=True,
+        certificate=str(served / "ca.crt"),
+        client_key=str(served / "client.key"),
+        client_certificate=str(served / "client.crt"),
+    )
+    transport = GrpcTransport(endpoint.checked())
+    closed = Retry("UNAVAILABLE", "Socket closed")
+    blamed = [transport._with_blame(closed, before).is_about_credentials for before in (0, 0, 1, 1, 2, 2)]
+    transport.close()
+    assert blamed == [False, False, False, False, True, True]
+
+
 def test_files_in_the_middle_of_a_renewal_change_nothing(served: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     shutil.copytree(served, mine)
@@ -321,9 +337,9 @@ def test_certificates_that_are_renewed_during_a_call_do_not_cancel_it(
     server.wait_until(lambda backend: backend.refused == 1)
     server.refuse(None)
     make_certificates(served, authority=served)
-    channel = transport._channel
+    before, channel = transport._endpoint, transport._channel
     senders[1].start()
-    wait_until(lambda: transport._endpoint.credentials != endpoint.checked().credentials)
+    wait_until(lambda: transport._endpoint is not before)
     assert (transport._renewing.locked(), transport._channel is channel, answers) == (True, True, [])
     gate.set()
     for sender in senders:

@@ -225,6 +225,40 @@ def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     assert transport.send(b"") == Delivered(0, "")
 
 
+def test_two_threads_that_fork_at_the_same_time_both_find_nobody_inside(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    gate, calls = threading.Event(), []
+
+    def hang(_: grpc.ServicerContext) -> None:
+        calls.append(1)
+        gate.wait(60)
+
+    server.refuse(hang)
+    answers: list[Answer] = []
+    senders = _senders(transport, 2, answers)
+    server.wait_until(lambda backend: backend.refused == 2)
+    held: list[list[bool]] = []
+
+    def fork() -> None:
+        transport.hold_for_fork()
+        held.append([place.locked() for place in transport._places] + [len(transport._held_for_fork) == 2])
+        transport.go_on_after_fork()
+
+    forks = [threading.Thread(target=fork) for _ in range(2)]
+    for one in forks:
+        one.start()
+    for one in forks:
+        one.join(60)
+    assert held == [[True, True, True]] * 2
+    server.refuse(None)
+    gate.set()
+    for sender in senders:
+        sender.join(60)
+    assert len(answers) == 2
+    assert transport.send(b"") == Delivered(0, "")
+
+
 def test_a_third_call_waits_for_the_end_of_one_of_two(server: RecordingBackend, transport: GrpcTransport) -> None:
     gate = threading.Event()
     server.refuse(_hang_until(gate))

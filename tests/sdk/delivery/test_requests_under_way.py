@@ -209,3 +209,24 @@ def test_a_refused_record_of_one_request_costs_none_of_the_other(delivery_to: Op
         "c1": CollectionReport(accepted=4, delivered=3, lost={"refused": 1}),
     }
     assert sorted((error.reason, error.event_ids) for error in errors) == [("refused", ("r1",)), ("rejected", ("r4",))]
+
+
+def test_an_endpoint_that_takes_one_request_at_a_time_refuses_one_of_a_batch(delivery_to: OpenDelivery) -> None:
+    inside, is_refused = threading.Lock(), threading.Event()
+    refused: list[str] = []
+
+    def answer(names: list[str]) -> Answer:
+        if not inside.acquire(blocking=False):
+            refused.append(names[0])
+            is_refused.set()
+            return Retry("RESOURCE_EXHAUSTED", "busy")
+        try:
+            assert is_refused.wait(60)
+            return Delivered()
+        finally:
+            inside.release()
+
+    delivery = _one_for_each_request(delivery_to, Endpoint(answer, most_at_once=2))
+    _put(delivery, 20)
+    assert delivery.flush(60) == DeliveryReport(accepted=20, delivered=20)
+    assert len({*refused}) == 1

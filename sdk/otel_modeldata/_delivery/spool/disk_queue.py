@@ -83,6 +83,7 @@ class DiskQueue:
         self._adopted: list[SegmentFile] = []
         self._unmarked: deque[RecordPosition] = deque()
         self._names = itertools.count()
+        self._orders = itertools.count()
         self._once = LogThrottle(logger, math.inf)
         self._removals = LogThrottle(logger)
 
@@ -121,7 +122,7 @@ class DiskQueue:
 
     def _create(self) -> SegmentFile:
         path, fd = self._open_new(self._producer)
-        segment = SegmentFile(path, fd)
+        segment = SegmentFile(path, fd, next(self._orders))
         try:
             segment.begin(beginning(self._source))
         except BaseException:  # only to remove the file, also when a signal handler raises; raised again
@@ -170,12 +171,12 @@ class DiskQueue:
         return position.segment.read(position.ordinal)
 
     def after(self, position: RecordPosition) -> RecordPosition:
-        """The position of the next accepted record after this one."""
+        """The position of the next accepted record after this one, whose segment may be removed already."""
         segment, ordinal = position
         while True:
             ordinal += 1
             if ordinal >= len(segment):
-                segment, ordinal = self._own[self._own.index(segment) + 1], 0
+                segment, ordinal = next(one for one in tuple(self._own) if one.order > segment.order), 0
             if ordinal not in segment.withdrawn:
                 return RecordPosition(segment, ordinal)
 

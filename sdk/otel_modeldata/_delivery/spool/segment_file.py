@@ -30,6 +30,11 @@ class RecordPosition(NamedTuple):
 class SegmentFile:
     """One file, open and locked; `DiskQueue` serializes the calls that write.
 
+    Args:
+        path: its name.
+        fd: the open file.
+        order: which segment of this process it is, from 0; its name may change.
+
     Attributes:
         producer: the id of the producer that wrote it.
         unsettled: how many of its records are not settled.
@@ -38,8 +43,9 @@ class SegmentFile:
         is_damaged: another program has removed bytes of the file.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, order: int = 0) -> None:
         self.path = path
+        self.order = order
         self.producer = path.stem.rpartition("-")[0]
         self.size = os.fstat(fd).st_size
         self._file_name = ""
