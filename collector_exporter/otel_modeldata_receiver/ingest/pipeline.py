@@ -22,7 +22,7 @@ from ..mapping.quarantine import Rejected
 from ..mapping.request import Decoded, Mapped, decode
 from ..mapping.request import steps as map_steps
 from ..mapping.signal import LOGS
-from . import compression
+from . import bursts, compression
 from .admission import Admission
 from .commit import commit, quarantine
 from .late_answers import LateAnswers, arrived_request, pass_on
@@ -55,6 +55,8 @@ _CONVERTED_BYTES: Final = 16 * 1024
 """A larger message that needs a conversion is converted there."""
 _SURPLUS_BYTES: Final = 4096
 """Lines that are this much larger than twice their request are counted as bytes in flight."""
+_MANY_REQUESTS: Final = 4
+"""While so many are being stored, small ones that arrive go on in bursts."""
 _DRAIN_TURN_SECONDS: Final = 0.02
 
 
@@ -101,6 +103,7 @@ class Pipeline:
         self._reports = Reports(instruments, self.totals, config.spans)
         self._clock_ns = clock_ns
         self._read_slots = ReadSlots(config.max_message_bytes)
+        self._bursts = bursts.Bursts()
         self._admission = Admission(config.max_in_flight_bytes)
         self._rates = TenantRates(config.limits)
         self._turns = Turns(work_clock)
@@ -136,11 +139,16 @@ class Pipeline:
             self._refuse_when_stopping()
             if info.client is not None:
                 info.client.check_known()
-            async with self._read_slots.message(read) as message:
-                answer = None if convert else self._begin_small(message, info)
-                held = len(message) if self._process is None else 2 * len(message)  # it is sent to the process
-                if answer is None:
-                    self._admission.admit(_NOT_READ, held)
+            message = await self._read_slots.take(read)
+            if len(message) <= bursts.MOST_BYTES and len(self._tasks) >= _MANY_REQUESTS:
+                self._read_slots.release()
+                await self._bursts.join()
+                answer, held = self._begun(message, info, convert)
+            else:
+                try:
+                    answer, held = self._begun(message, info, convert)
+                finally:
+                    self._read_slots.release()
             if answer is None:
                 # Without the slot: what takes long must not keep others from being read.
                 try:
@@ -182,6 +190,21 @@ class Pipeline:
             await self._sink.drain()
             # A request that was still being mapped has passed its lines to the sink by the next turn.
             await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
+
+    def _begun(
+        self, message: bytes, info: RequestInfo, convert: Callable[[bytes], bytes] | None
+    ) -> tuple[asyncio.Future[bytes] | None, int]:
+        """Begin to store the request that `message` contains; where that takes long, admit it only.
+
+        Returns:
+            The answer; or None, and the bytes that are counted for it until it is read.
+        """
+        answer = None if convert else self._begin_small(message, info)
+        if answer is not None:
+            return answer, 0
+        held = len(message) if self._process is None else 2 * len(message)  # it is sent to the process
+        self._admission.admit(_NOT_READ, held)
+        return None, held
 
     def _begin_small(self, message: bytes, info: RequestInfo) -> asyncio.Future[bytes] | None:
         """Begin to store the request that `message` contains; None where that takes long."""
