@@ -1,9 +1,9 @@
 """Bursts: under load, small requests wait for each other for a few milliseconds, and go on together.
 
-The work for one of them is a hundred microseconds of Python, spread over much code. When each is worked on alone, between
-work for the network, the processor has that code in no cache, and takes twice to three times as long as for one of many
-in a row. Requests that share an append wait longer than this for it in any case (`storage/group_commit.py`), so only
-those wait that come while others are being stored.
+The work for one of them is a hundred microseconds of Python, spread over much code. When each is worked on alone,
+between work for the network, the processor has that code in no cache, and takes twice to three times as long as for one
+of many in a row. Requests that share an append wait longer than this for it (`storage/group_commit.py`), so only those
+wait that come while others are being stored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["MOST_BYTES", "Bursts"]
 
 MOST_BYTES: Final = 64 * 1024
 """Of a request that waits: it is in memory before it is admitted, and a larger one takes long enough alone."""
-_MOST_REQUESTS: Final = 16
-_SECONDS: Final = 0.004
+_MOST_REQUESTS: Final = 8
+_SECONDS: Final = 0.003
 
 
 class Bursts:

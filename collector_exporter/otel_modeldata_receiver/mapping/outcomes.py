@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from ..config.limits import LimitsConfig
     from ..line import Line
-    from .bounds.event_time import EventTimes
     from .bounds.outline import Part, Share
     from .event import Outcome
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .scope import Mappers
     from .signal import RecordMapper, Signal
 
-__all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
+__all__ = ["Mapped", "Outcomes", "Step", "Work"]
 
 PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
@@ -199,7 +199,9 @@ class Outcomes:
                     self._begin_piece()
                     lines = self._lines
         self._count(share, done - counted, room)
-        yield from self._end_scope(part, scope, records[done:], room)
+        self._calls_without_content += scope.calls_without_content
+        if self._together or done < len(records):
+            yield from self._end_scope(part, records[done:], room)
 
     def _run_of(self, mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
         """The lines of the first of some records, made together; None where each is to be mapped alone."""
@@ -234,9 +236,8 @@ class Outcomes:
                 size += self._add(record, outcome, share, scope)
         return size, outcome
 
-    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[Record], room: int) -> Iterator[None]:
+    def _end_scope(self, part: Part, rest: Sequence[Record], room: int) -> Iterator[None]:
         """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
-        self._calls_without_content += scope.mapper.calls_without_content + scope.alone.calls_without_content
         if self._together:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
@@ -332,48 +333,6 @@ class Outcomes:
                 tenant=share.tenant,
             )
         )
-
-
-class Mappers(msgspec.Struct, frozen=True, kw_only=True):
-    """How the records of one scope are mapped, and what a rejected one is kept with.
-
-    Attributes:
-        mapper: maps them.
-        alone: maps those that take long, in a thread.
-        resource: the encoded resource.
-        endpoint: the endpoint, if its name is known and valid.
-        times: the times that events may have.
-    """
-
-    mapper: RecordMapper
-    alone: RecordMapper
-    resource: bytes
-    endpoint: str | None
-    times: EventTimes
-
-
-def rejecting(error: Exception, resource: bytes, times: EventTimes) -> Mappers:
-    """Rejects every record of a resource that cannot be read because of `error`."""
-    mapper = _Rejecting(error)
-    return Mappers(mapper=mapper, alone=mapper, resource=resource, endpoint=None, times=times)
-
-
-class _Rejecting:
-    """The mapper for the records of a resource that cannot be read."""
-
-    calls_without_content = 0
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def map(self, _: bytes) -> Outcome:
-        raise self._error
-
-    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
-        return None
-
-    def line_of_large(self, _: Record) -> PlacedLine | None:
-        return None
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:
