@@ -134,8 +134,8 @@ class _Rejecting:
     def map(self, _: bytes) -> Outcome:
         raise self._error
 
-    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
-        return None
+    def runs_of(self, _: Sequence[bytes]) -> Sequence[RecordRun]:
+        return ()
 
     def line_of_large(self, _: Record) -> PlacedLine | None:
         return None

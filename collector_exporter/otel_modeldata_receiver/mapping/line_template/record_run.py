@@ -1,4 +1,4 @@
-"""The lines of adjacent records of one shape, made column by column.
+"""The lines of several records of one shape, made column by column.
 
 What one record takes alone is mostly Python's own time for each step. So the steps are taken for all records at once:
 each slot becomes a column, each part of the line is a column made of those, and the last step puts the columns
@@ -31,7 +31,7 @@ _OTHER_BYTES: Final = bytes(range(0x80, 0x100))
 
 
 class RecordRun(NamedTuple):
-    """Adjacent lines of one folder.
+    """Lines of one folder that follow each other there.
 
     Attributes:
         folder: the folder.
@@ -45,7 +45,7 @@ class RecordRun(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """What is in the slots of adjacent records of one shape, collection and second.
+    """What is in the slots of records of one shape, collection and second.
 
     Attributes:
         texts: the texts of their bodies.
@@ -58,6 +58,13 @@ class Slots(NamedTuple):
     columns: tuple[Sequence[bytes], ...]
     times: Sequence[int]
     name: bytes
+
+    def first(self, count: int) -> Slots:
+        """Those of the first records."""
+        if count == len(self.times):
+            return self
+        columns = tuple(column[:count] for column in self.columns)
+        return Slots(self.texts[:count], columns, self.times[:count], self.name)
 
 
 def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
