@@ -73,13 +73,7 @@ def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
     None where the first record has another shape, or one of them has no time: its line has that of its observation or
     arrival.
     """
-    fit, texts, slots = template.shape.fit, [], []
-    for raw in records:
-        fitting = fit(raw)
-        if fitting is None:
-            break
-        texts.append(fitting[0])
-        slots.append(fitting[1])
+    texts, slots = template.shape.fit_all(records)
     if not slots:
         return None
     columns: tuple[Sequence[bytes], ...] = (*zip(*slots, strict=True),)
@@ -92,7 +86,7 @@ def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
         both = zip(times, names if len(names) > 1 else repeat(name), strict=False)
         count = next(index for index, (ns, of) in enumerate(both) if ns // NS_PER_SECOND != second or of != name)
         columns, times = tuple(column[:count] for column in columns), times[:count]
-    return Slots(texts[: len(times)], columns, times, name)  # type: ignore[arg-type]  # small texts are copied
+    return Slots(texts[: len(times)], columns, times, name)
 
 
 def made(

@@ -98,10 +98,7 @@ class ScopeTemplates:
         """How often in a row adjacent records were no run."""
         self.fitted = False
         """Whether the last record had the shape of a template."""
-        self._last: LineTemplate | None = None
-        newest = self._sender.templates[:1]
-        self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
-        """For each template, the template of the record that followed it last time: a guess at the next one."""
+        self._followed_by = self._sender.followed_by
 
     def line_of(self, raw: bytes, begin: int = 0, stop: int | None = None) -> PlacedLine | None:
         """The line of an encoded `LogRecord`; None where it is not ordinary.
@@ -111,7 +108,7 @@ class ScopeTemplates:
             begin: where it begins.
             stop: where it ends; by default at the end of `raw`.
         """
-        template = self._followed_by.get(self._last)
+        template = self._followed_by.get(self._sender.last)
         fitting = None if template is None else template.shape.fit(raw, begin, stop)
         if template is None or fitting is None:
             found = self._sender.fitting(raw, begin, stop)
@@ -119,8 +116,8 @@ class ScopeTemplates:
                 self.fitted = False
                 return None
             template, fitting = found
-            self._followed_by[self._last] = template
-        self._last = template
+            self._followed_by[self._sender.last] = template
+        self._sender.last = template
         self.fitted = True
         return self._fill(template, raw, len(raw) if stop is None else stop, *fitting)
 
@@ -146,7 +143,7 @@ class ScopeTemplates:
 
     def _templates_in_turn(self) -> Sequence[LineTemplate]:
         """The templates that the next records have in turn, as far as those before them tell; often it is one."""
-        template = self._followed_by.get(self._last)
+        template = self._followed_by.get(self._sender.last)
         in_turn: list[LineTemplate] = []
         while template is not None and template not in in_turn and len(in_turn) < _MOST_IN_TURN:
             in_turn.append(template)
@@ -172,7 +169,7 @@ class ScopeTemplates:
             runs.append(run)
         if step > 1 and len({run.folder for run in runs}) < step:  # their lines would change places
             return ()
-        self._last = last = in_turn[(count - 1) % step]
+        self._sender.last = last = in_turn[(count - 1) % step]
         if step == 1:
             self._followed_by[last] = last
         return runs
