@@ -1,9 +1,9 @@
 """Bursts: under load, small requests wait for each other for a few milliseconds, and go on together.
 
-The work for one of them is less than a hundred microseconds of Python. When each is worked on as it comes, the processor
-sleeps before it, and begins so slowly after that that it takes twice as long as for one of many in a row. Requests that
-share an append wait longer than this for it (`storage/group_commit.py`), so only those wait that come while others are
-being stored.
+The work for one of them is less than a hundred microseconds of Python. When each is worked on as it comes, the
+processor sleeps before it, and begins so slowly after that that it takes twice as long as for one of many in a row.
+Requests that share an append wait longer than this for it (`storage/group_commit.py`), so only those wait that come
+while others are being stored.
 """
 
 from __future__ import annotations
