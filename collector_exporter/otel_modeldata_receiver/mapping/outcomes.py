@@ -44,6 +44,8 @@ _PIECE_RECORDS: Final = 1024
 _RUN_RECORDS: Final = 64
 _RUN_BYTES: Final = 64 * 1024
 """Small records that are mapped together, in a third of a millisecond."""
+_MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
+"""Their lines: ordinary ones are at most twice as large as their records."""
 _CHUNK_RECORDS: Final = 16
 _CHUNK_BYTES: Final = 16 * 1024
 """Larger records are mapped fewer at a time: each of them may have thousands of values."""
@@ -159,18 +161,19 @@ class Outcomes:
         share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
-        most_folders = self._limits.folders_per_request
+        most_folders, most_records = self._limits.folders_per_request, _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
-            chunk = _cut(records[done : done + _RUN_RECORDS], _RUN_BYTES)
+            chunk = _cut(records[done : done + most_records], _RUN_BYTES)
             folders = len(lines)
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
-            if runs and share.folders + len(runs) <= most_folders:
+            size = sum(run.size for run in runs)
+            if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + len(runs) <= most_folders:
                 chunk = chunk[: sum(len(run.lines) for run in runs)]
-                size = sum(run.size for run in runs)
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
+                most_records = _CHUNK_RECORDS if runs else most_records  # lines that grow are made fewer at a time
                 chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
                 size, last = yield from self._map_each(chunk, share, scope)
             sent = sum(map(len, chunk))

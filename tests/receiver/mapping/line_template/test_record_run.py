@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, backwards, raw_request
+from otlp_requests import NOON, ROWS, backwards, raw_request, resource
 from template_records import OTHER_UUID, UUID, by_both_ways, in_turn, mapped, ordinary, scope
 
 from otel_modeldata import semconv
@@ -19,7 +19,8 @@ from otel_modeldata_receiver.mapping.event import PlacedLine
 from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
-from otel_modeldata_receiver.mapping.request import decode, map_records
+from otel_modeldata_receiver.mapping.outcomes import PIECE_BYTES, Mapped
+from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
 if TYPE_CHECKING:
@@ -195,6 +196,24 @@ def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None
     assert fast == plain
     assert [len(lines) for lines in fast.lines.values()] == [8, 8]
     assert [one.records for one in fast.rejected] == [8]
+
+
+def test_lines_that_grow_come_in_pieces_of_bounded_size_with_templates_too() -> None:
+    raw = raw_request(
+        [numbered(200 + number) for number in range(2000)],
+        resource({semconv.CLOUD_RESOURCE_ID: "é" * 2000}).SerializeToString(),
+    )
+    signal = LogRecords()
+    for _ in range(3):
+        mapping = steps(
+            decode(raw, signal),
+            arrival_ns=NOON,
+            destinations=Destinations(),
+            limits=LimitsConfig(backfill=("*",), max_growth=1000.0),
+        )
+        pieces = [step.line_bytes for step in mapping if isinstance(step, Mapped)]
+        assert len(pieces) > 3
+        assert max(pieces) < PIECE_BYTES + 2 * len(raw) + 40 * 12_500
 
 
 @pytest.mark.parametrize("zeros", [range(6), [5], [0]], ids=["all", "the last", "the first"])
