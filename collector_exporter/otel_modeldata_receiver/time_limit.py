@@ -59,7 +59,9 @@ class Interruption:
         assert task is not None  # noqa: S101 (a coroutine runs in one)
         self._task = task
         self._is_interrupted = False
-        self._before = task.cancelling() if sys.version_info >= (3, 11) else 0
+        self._before = 0
+        if sys.version_info >= (3, 11):
+            self._before = task.cancelling()
 
     def interrupt(self) -> None:
         """Raise `CancelledError` where the task waits."""
