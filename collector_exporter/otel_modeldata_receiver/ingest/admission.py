@@ -20,12 +20,10 @@ from ..exceptions import OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["MAX_REQUESTS", "Admission"]
 
 _SHARE: Final = 4
-_NOTHING: Final = nullcontext()
 LARGE_GROWTH_BYTES: Final = 16 * 1024 * 1024
 MAX_REQUESTS: Final = 20_000
 """Limit for requests in flight of any size: each holds a few KiB in addition to its bytes."""
@@ -77,16 +75,13 @@ class Admission:
         else:
             self._tenants.pop(tenant, None)
 
-    def growth(self, tenant: str, size: int) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def growth(self, tenant: str, size: int) -> AsyncIterator[None]:
         """Count bytes that an admitted request takes beyond its size, while they are stored.
 
         Large ones wait for each other, and leave a fifth of the budget: the bytes that one deployment's lines take must
         not make the receiver refuse the requests of others.
         """
-        return self._growth(tenant, size) if size else _NOTHING
-
-    @asynccontextmanager
-    async def _growth(self, tenant: str, size: int) -> AsyncIterator[None]:
         async with self._large_growth if size > LARGE_GROWTH_BYTES else nullcontext():
             counted = max(0, min(size, self._budget * _SHARE // (_SHARE + 1) - self.in_flight_bytes))
             self.in_flight_bytes += counted

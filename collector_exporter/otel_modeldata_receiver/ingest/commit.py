@@ -65,6 +65,9 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     defects: tuple[Exception, ...] = ()
 
 
+_ALL_STORED: Final = Committed()
+
+
 async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bool = False) -> Committed:
     """Make `mapped` durable.
 
@@ -150,8 +153,8 @@ async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]], at_once: 
     """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        appended = await sink.append(folder, group)
-        return Committed(duplicates=appended.duplicates, parked=appended.parked)
+        _, duplicates, parked = await sink.append(folder, group)
+        return Committed(duplicates=duplicates, parked=parked) if duplicates or parked else _ALL_STORED
     return await _append_to_many(sink, _in_turns(lines, at_once), min(len(lines), at_once))
 
 

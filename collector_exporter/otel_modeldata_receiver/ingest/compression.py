@@ -39,18 +39,25 @@ _LARGE_AT_ONCE: Final = 2
 _large_requests = ThreadPoolExecutor(_LARGE_AT_ONCE, "decompression")
 
 
-def is_compressed(message: bytes) -> bool:
-    """Whether `message` is gzip or zlib data and not a Protocol Buffers message of OTLP."""
-    return message.startswith((_GZIP, _ZLIB))
+def is_compressed(message: bytes, known: bool | None = None) -> bool:
+    """Whether `message` is gzip or zlib data and not a Protocol Buffers message of OTLP; as `known` says if it does."""
+    return message.startswith((_GZIP, _ZLIB)) if known is None else known
 
 
-def decompress_small(message: bytes, limit: int) -> bytes | None:
-    """The content of a compressed `message`, if it takes one step; None where `decompress` is needed.
+def decompress_small(message: bytes, limit: int, known: bool | None = None) -> bytes | None:
+    """The content of a `message`, if it is not compressed or takes one step; None where `decompress` is needed.
+
+    Args:
+        message: the message.
+        limit: most bytes of the content of a compressed one.
+        known: whether it is compressed; None: its first bytes decide.
 
     Raises:
         TooLargeError: the content has more than `limit` bytes.
         UndecodableError: the data is damaged or cut off.
     """
+    if not is_compressed(message, known):
+        return message
     decompressor = zlib.decompressobj(wbits=_EITHER)
     content = _step(decompressor, message, message)
     if not decompressor.eof:
@@ -66,7 +73,7 @@ async def decompress(message: bytes, limit: int) -> bytes:
         TooLargeError: the content has more than `limit` bytes.
         UndecodableError: the data is damaged or cut off.
     """
-    content = decompress_small(message, limit)
+    content = decompress_small(message, limit, known=True)
     if content is not None:
         return content
     return await asyncio.get_running_loop().run_in_executor(_large_requests, _decompress_large, message, limit)

@@ -50,7 +50,10 @@ class PiecesStored:
         Raises:
             StoreError: it is not durable.
         """
-        piece, committed = await self._store(piece)
+        self.note(*await self._store(piece))
+
+    def note(self, piece: Mapped, committed: Committed) -> None:
+        """Note that a piece is durable, and what of it was to be kept."""
         if not committed.rejected and not piece.refused:
             return
         self.rejected += sum(one.records for one in committed.rejected) + sum(piece.refused.values())

@@ -21,12 +21,12 @@ from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import Decoded, Mapped, decode
 from ..mapping.request import steps as map_steps
-from ..mapping.signal import LOGS
-from . import compression
+from . import bursts, compression
 from .admission import Admission
 from .commit import commit, quarantine
+from .deadline import Deadline
 from .late_answers import LateAnswers, arrived_request, pass_on
-from .mapping_process.job import Job
+from .mapping_process.job import job_of
 from .pieces_stored import PiecesStored
 from .read_slots import ReadSlots
 from .reports import Reports
@@ -55,6 +55,8 @@ _CONVERTED_BYTES: Final = 16 * 1024
 """A larger message that needs a conversion is converted there."""
 _SURPLUS_BYTES: Final = 4096
 """Lines that are this much larger than twice their request are counted as bytes in flight."""
+_MANY_REQUESTS: Final = 4
+"""While so many are being stored, small ones that arrive go on in bursts."""
 _DRAIN_TURN_SECONDS: Final = 0.02
 
 
@@ -91,6 +93,7 @@ class Pipeline:
     ) -> None:
         self._sink = sink
         self._config = config
+        self._lingers = config.linger_seconds > 0
         self._instruments = instruments
         self._on_store_error = on_store_error
         self._destinations = destinations or Destinations(config.rolling_rate)
@@ -101,11 +104,13 @@ class Pipeline:
         self._reports = Reports(instruments, self.totals, config.spans)
         self._clock_ns = clock_ns
         self._read_slots = ReadSlots(config.max_message_bytes)
+        self._bursts = bursts.Bursts()
         self._admission = Admission(config.max_in_flight_bytes)
         self._rates = TenantRates(config.limits)
         self._turns = Turns(work_clock)
         self._process = process
         self._late = LateAnswers()
+        self._deadline = Deadline(config.deadline_seconds)
         self._tasks: set[asyncio.Task[bytes]] = set()
         self._stopping = False
 
@@ -136,11 +141,16 @@ class Pipeline:
             self._refuse_when_stopping()
             if info.client is not None:
                 info.client.check_known()
-            async with self._read_slots.message(read) as message:
-                answer = None if convert else self._begin_small(message, info)
-                held = len(message) if self._process is None else 2 * len(message)  # it is sent to the process
-                if answer is None:
-                    self._admission.admit(_NOT_READ, held)
+            message = await self._read_slots.take(read)
+            if len(message) <= bursts.MOST_BYTES and len(self._tasks) >= _MANY_REQUESTS:
+                self._read_slots.release()
+                await self._bursts.join()
+                answer, held = self._begun(message, info, convert)
+            else:
+                try:
+                    answer, held = self._begun(message, info, convert)
+                finally:
+                    self._read_slots.release()
             if answer is None:
                 # Without the slot: what takes long must not keep others from being read.
                 try:
@@ -148,7 +158,7 @@ class Pipeline:
                 finally:
                     self._admission.release(_NOT_READ, held)
             del message  # a large one must not be held until its lines are stored
-            return await self._outcome(answer)
+            return await self._deadline.outcome(answer)
         except (ReceiverError, TimeoutError) as error:
             self._reports.refused(error, info)
             raise
@@ -166,7 +176,7 @@ class Pipeline:
             TimeoutError: it is not known to be durable in time.
         """
         answer = None if convert else self._begin_small(message, info)
-        return await self._outcome(answer or await self._begin_large(message, info, convert))
+        return await self._deadline.outcome(answer or await self._begin_large(message, info, convert))
 
     def use(self, config: ReceiverConfig) -> None:
         """Apply who may send for which deployment, to the requests that arrive from now on."""
@@ -183,39 +193,49 @@ class Pipeline:
             # A request that was still being mapped has passed its lines to the sink by the next turn.
             await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
 
+    def _begun(
+        self, message: bytes, info: RequestInfo, convert: Callable[[bytes], bytes] | None
+    ) -> tuple[asyncio.Future[bytes] | None, int]:
+        """Begin to store the request that `message` contains; where that takes long, admit it only.
+
+        Returns:
+            The answer; or None, and the bytes that are counted for it until it is read.
+        """
+        answer = None if convert else self._begin_small(message, info)
+        if answer is not None:
+            return answer, 0
+        held = len(message) if self._process is None else 2 * len(message)  # it is sent to the process
+        self._admission.admit(_NOT_READ, held)
+        return None, held
+
     def _begin_small(self, message: bytes, info: RequestInfo) -> asyncio.Future[bytes] | None:
         """Begin to store the request that `message` contains; None where that takes long."""
         if self._process is not None and len(message) > _SMALL_BYTES:
             return None
         try:
-            request = self._small(message, info)
+            request = compression.decompress_small(message, self._config.max_message_bytes, info.compressed)
         except UndecodableError as error:
-            return self._begin_undecodable(message, info, error)
+            return self._begin(decode(message, info.signal), info, reason=error)
         return None if request is None else self._begin(decode(request, info.signal), info)
-
-    def _small(self, message: bytes, info: RequestInfo) -> bytes | None:
-        is_compressed = self._is_compressed(message, info)
-        return compression.decompress_small(message, self._config.max_message_bytes) if is_compressed else message
-
-    def _is_compressed(self, message: bytes, info: RequestInfo) -> bool:
-        return compression.is_compressed(message) if info.compressed is None else info.compressed
 
     async def _begin_large(
         self, message: bytes, info: RequestInfo, convert: Callable[[bytes], bytes] | None
     ) -> asyncio.Future[bytes]:
         """Begin to store the request that `message` contains; a damaged one is kept as it arrived."""
+        most = self._config.max_message_bytes
         try:
-            is_large = self._process is not None and len(message) > _CONVERTED_BYTES
-            request = None if is_large else self._small(message, info)
+            request = None
+            if self._process is None or len(message) <= _CONVERTED_BYTES:
+                request = compression.decompress_small(message, most, info.compressed)
             if self._process is not None and (request is None or len(request) > _CONVERTED_BYTES):
                 return await self._begin_in_process(self._process, message, info, convert)
             if request is None:
-                request = await compression.decompress(message, self._config.max_message_bytes)
+                request = await compression.decompress(message, most)
             if convert is not None:
                 is_short = len(request) <= _CONVERTED_BYTES
                 request = convert(request) if is_short else await asyncio.to_thread(convert, request)
         except UndecodableError as error:
-            return self._begin_undecodable(message, info, error)
+            return self._begin(decode(message, info.signal), info, reason=error)
         return self._begin(decode(request, info.signal), info)
 
     async def _begin_in_process(
@@ -226,30 +246,20 @@ class Pipeline:
         if known is not None:
             return self._answer_of(known, arrived, info)
         arrival_ns = self._clock_ns()
-        job = self._job(info, arrival_ns, convert, is_compressed=self._is_compressed(message, info))
+        job = job_of(
+            info,
+            arrival_ns,
+            self._config,
+            has_rates=self._rates.are_set,
+            convert=convert,
+            is_compressed=compression.is_compressed(message, info.compressed),
+        )
         opened = await process.open(job, message, arrived, self._rates.admit)
         try:
             return self._begin(opened, info, arrived, arrival_ns=arrival_ns)
         except BaseException:  # only to give the request up; it is raised again
             opened.close()
             raise
-
-    def _job(
-        self, info: RequestInfo, arrival_ns: int, convert: Callable[[bytes], bytes] | None = None, **compression: bool
-    ) -> Job:
-        return Job(
-            convert=convert,
-            spans=None if info.signal is LOGS else self._config.spans,
-            client=info.client,
-            arrival_ns=arrival_ns,
-            most_bytes=self._config.max_message_bytes,
-            limits=self._config.limits,
-            has_rates=self._rates.are_set,
-            **compression,
-        )
-
-    def _begin_undecodable(self, message: bytes, info: RequestInfo, reason: UndecodableError) -> asyncio.Future[bytes]:
-        return self._begin(decode(message, info.signal), info, None, reason)
 
     def _begin(
         self,
@@ -278,12 +288,13 @@ class Pipeline:
         tenant, size = request.tenant, request.size
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if isinstance(request, Decoded) and reason is not None:
             work = self._keep_undecodable(request, reason, arrival_ns)
         else:
             work = self._store(request, info, arrival_ns)
-        task = asyncio.create_task(work)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        task = loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
         if arrived is not None:
@@ -296,15 +307,6 @@ class Pipeline:
         known.add_done_callback(lambda done: pass_on(done, answer))
         answer.add_done_callback(lambda _: self._late.add(request, info, known))
         return answer
-
-    async def _outcome(self, answer: asyncio.Future[bytes]) -> bytes:
-        """The answer, or `TimeoutError` when it is not ready in time."""
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._config.deadline_seconds, _expire, answer)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
@@ -333,7 +335,7 @@ class Pipeline:
 
     async def _store_decoded(self, request: Decoded, info: RequestInfo, arrival_ns: int, stored: PiecesStored) -> None:
         """Map a request here, or in the mapping process if that takes long."""
-        admit = once(self._rates.admit)
+        admit = once(self._rates.admit) if self._rates.are_set else None
         steps = map_steps(
             request,
             arrival_ns=arrival_ns,
@@ -350,20 +352,24 @@ class Pipeline:
             piece = await self._turns.piece(steps)
         except TakesLongError:
             arrived = await arrived_request(request.request, request.signal)
-            opened = await self._process.open(self._job(info, arrival_ns), request.request, arrived, admit)
+            job = job_of(info, arrival_ns, self._config, has_rates=self._rates.are_set)
+            opened = await self._process.open(job, request.request, arrived, admit or self._rates.admit)
             await stored.add_all(opened.pieces)
         else:
-            await stored.add(piece)
+            stored.note(*await self._store_piece(request, piece, info, arrival_ns))
 
     async def _store_piece(
         self, decoded: Decoded | OpenedRequest, mapped: Mapped, info: RequestInfo, arrival_ns: int
     ) -> tuple[Mapped, Committed]:
         """Commit a piece of a request and count its records; return what of it was to be kept, and what is durable."""
         mapped = self._rates.within_quarantine(mapped)
-        growth = max(0, mapped.line_bytes - 2 * decoded.size - _SURPLUS_BYTES)
+        growth = mapped.line_bytes - 2 * decoded.size - _SURPLUS_BYTES
         try:
-            async with self._admission.growth(decoded.tenant, growth):
-                committed = await commit(self._sink, mapped, arrival_ns, lingers=self._config.linger_seconds > 0)
+            if growth <= 0:  # as for nearly all requests
+                committed = await commit(self._sink, mapped, arrival_ns, lingers=self._lingers)
+            else:
+                async with self._admission.growth(decoded.tenant, growth):
+                    committed = await commit(self._sink, mapped, arrival_ns, lingers=self._lingers)
         except StoreError as error:
             self._reports.not_stored(mapped, decoded.signal, info)
             self._store_failed(error)
@@ -391,8 +397,3 @@ class Pipeline:
         self._sink.forget_objects()
         if self._on_store_error is not None:
             self._on_store_error(error)
-
-
-def _expire(answer: asyncio.Future[bytes]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())

@@ -20,10 +20,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import NoRequestError, OverloadedError, SlowSenderError
-from ..time_limit import Timeout, timeout
+from ..time_limit import Interruption, timeout
+from .shared_timer import SharedTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
 __all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLOTS", "SLOW_SLOTS", "ReadSlots"]
 
@@ -50,56 +51,64 @@ class ReadSlots:
         self._max_bytes = max_bytes
         self._free = SLOTS
         self._waiting: list[asyncio.Future[None]] = []
-        self._slow: dict[Timeout, float] = {}
+        self._quick = SharedTimer[_Read](QUICK_SECONDS, self._mark_slow)
+        self._slow: dict[_Read, float] = {}
+        """Since when each of them is slow."""
 
-    def message(self, read: Callable[[], Awaitable[object]]) -> _Slot:
-        """Read a message; its slot is held to the end of the block, which should wait for no other peer.
+    async def take(self, read: Callable[[], Awaitable[object]]) -> bytes:
+        """Read a message; its slot is held until `release`, before which the caller should wait for no other peer.
 
         Args:
             read: reads one message from the sender; anything but bytes is the end of the call.
 
         Raises:
-            NoRequestError: the call ended first.
+            NoRequestError: the call ended first; no slot is held, as for the other errors.
             SlowSenderError: it took too long.
             OverloadedError: too many calls wait already.
         """
-        return _Slot(self._receive(read), self._release)
-
-    async def _receive(self, read: Callable[[], Awaitable[object]]) -> bytes:
-        """A message, with a slot that is held for it."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        loop = asyncio.get_running_loop()
+        reading = _Read(loop)
+        message: object = None
+        is_ended = False
         try:
-            async with timeout(None) as limit:  # a quick read needs no limit
-                if self._free:
-                    self._free -= 1
-                else:
-                    limit.reschedule(started + MOST_SECONDS)
+            if self._free:
+                self._free -= 1
+            else:
+                async with timeout(MOST_SECONDS):
                     await self._wait_for_slot()
-                return await self._read(read, limit, started)
-        except TimeoutError:
+                reading.end_at(reading.started + MOST_SECONDS)
+            self._quick.add(reading)
+            try:
+                message = await read()
+            finally:
+                self._quick.discard(reading)
+                self._slow.pop(reading, None)
+                is_ended = reading.ended()
+                if not isinstance(message, bytes):
+                    self.release()
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and not is_ended:
+                raise
+            seconds = loop.time() - reading.started
             raise SlowSenderError(
                 f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
-                f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
+                f"{seconds:.1f} s; send again, in smaller requests on a slow network"
             ) from None
-
-    async def _read(self, read: Callable[[], Awaitable[object]], limit: Timeout, started: float) -> bytes:
-        """The message of a call that has a slot; the slot is released unless this returns."""
-        becomes_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._mark_slow, limit, started)
-        message: object = None
-        try:
-            message = await read()
-        finally:
-            becomes_slow.cancel()
-            self._slow.pop(limit, None)
-            if not isinstance(message, bytes):
-                self._release()
         if not isinstance(message, bytes):
             raise NoRequestError(
                 f"expected a request of at most {self._max_bytes} bytes, got none: it was larger than that, "
                 "or its sender went away"
             )
         return message
+
+    def release(self) -> None:
+        """Give the slot to the newest waiting call; calls that gave up have removed themselves, or do so next."""
+        for turn in reversed(self._waiting):
+            if not turn.done():
+                self._waiting.remove(turn)
+                turn.set_result(None)
+                return
+        self._free += 1
 
     async def _wait_for_slot(self) -> None:
         """Wait until another call releases its slot to this one."""
@@ -114,21 +123,12 @@ class ReadSlots:
             if turn.cancelled():
                 self._waiting.remove(turn)
             else:  # this call got a slot at the same moment
-                self._release()
+                self.release()
             raise
 
-    def _release(self) -> None:
-        """Give the slot to the newest waiting call; calls that gave up have removed themselves, or do so next."""
-        for turn in reversed(self._waiting):
-            if not turn.done():
-                self._waiting.remove(turn)
-                turn.set_result(None)
-                return
-        self._free += 1
-
-    def _mark_slow(self, limit: Timeout, started: float) -> None:
-        limit.reschedule(started + MOST_SECONDS)
-        self._slow[limit] = asyncio.get_running_loop().time()
+    def _mark_slow(self, reading: _Read) -> None:
+        reading.end_at(reading.started + MOST_SECONDS)
+        self._slow[reading] = asyncio.get_running_loop().time()
         if self._waiting:
             self._end_one_slow_read()
 
@@ -141,20 +141,28 @@ class ReadSlots:
         had_fair_time = now - self._slow[oldest] >= FAIR_SECONDS - QUICK_SECONDS
         ended = oldest if had_fair_time else next(reversed(self._slow))
         del self._slow[ended]
-        ended.reschedule(now)
+        ended.end_at(now)
 
 
-class _Slot:
-    """One of the slots, held while a message is read and inspected."""
+class _Read(Interruption):
+    """A read under way, from the moment at which its call wants a slot."""
 
-    __slots__ = ("_message", "_release")
+    __slots__ = ("_timer", "started")
 
-    def __init__(self, message: Coroutine[object, object, bytes], release: Callable[[], None]) -> None:
-        self._message = message
-        self._release = release
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.started = loop.time()
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> bytes:
-        return await self._message
+    def end_at(self, when: float) -> None:
+        """Interrupt it at a moment, instead of one that was said before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self.interrupt)
 
-    async def __aexit__(self, *_: object) -> None:
-        self._release()
+    def ended(self) -> bool:
+        """Note that it has ended; whether by `interrupt`."""
+        if self._timer is None:  # nearly all
+            return False
+        self._timer.cancel()
+        return super().ended()

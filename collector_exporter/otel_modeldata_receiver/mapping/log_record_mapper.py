@@ -44,9 +44,9 @@ class LogRecordMapper:
         self._scope = scope
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
 
-    def run_of(self, records: Sequence[bytes]) -> RecordRun | None:
+    def runs_of(self, records: Sequence[bytes]) -> Sequence[RecordRun]:
         """See `RecordMapper`."""
-        return None if self._templates is None else self._templates.run_of(records)
+        return () if self._templates is None else self._templates.runs_of(records)
 
     def line_of_large(self, record: Record) -> PlacedLine | None:
         """See `RecordMapper`: a record that fits a template has nothing large but its text."""

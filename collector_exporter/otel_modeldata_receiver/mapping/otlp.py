@@ -54,15 +54,20 @@ class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         resource: the encoded `Resource`.
-        scope: name and version of the instrumentation; empty when it could not be decoded.
+        encoded_scope: the encoded `InstrumentationScope`.
         records: the encoded records.
         schema_url: the schema of the resource's attributes.
     """
 
     resource: bytes
-    scope: InstrumentationScope
+    encoded_scope: bytes
     records: Sequence[Record]
     schema_url: str = ""
+
+    @property
+    def scope(self) -> InstrumentationScope:
+        """Name and version of the instrumentation; empty when it cannot be decoded."""
+        return scope(self.encoded_scope)
 
 
 def log_record(raw: bytes) -> LogRecord:

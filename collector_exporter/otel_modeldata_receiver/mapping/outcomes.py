@@ -27,20 +27,25 @@ if TYPE_CHECKING:
 
     from ..config.limits import LimitsConfig
     from ..line import Line
-    from .bounds.event_time import EventTimes
     from .bounds.outline import Part, Share
     from .event import Outcome
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .scope import Mappers
     from .signal import RecordMapper, Signal
 
-__all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
+__all__ = ["Mapped", "Outcomes", "Step", "Work"]
 
 PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _PIECE_RECORDS: Final = 1024
 """The lines of a piece are queued and remembered in one go."""
+_RUN_RECORDS: Final = 64
+_RUN_BYTES: Final = 64 * 1024
+"""Small records that are mapped together, in a third of a millisecond."""
+_MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
+"""Their lines: ordinary ones are at most twice as large as their records."""
 _CHUNK_RECORDS: Final = 16
 _CHUNK_BYTES: Final = 16 * 1024
 """Larger records are mapped fewer at a time: each of them may have thousands of values."""
@@ -156,24 +161,22 @@ class Outcomes:
         share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
-        most_folders = self._limits.folders_per_request
+        most_folders, most_records = self._limits.folders_per_request, _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
-            chunk = records[done : done + min(_CHUNK_RECORDS, most_folders - share.folders + 1)]
-            sent = sum(map(len, chunk))
-            if sent > _CHUNK_BYTES:
-                chunk = chunk[: max(1, _CHUNK_BYTES * len(chunk) // sent)]
-                sent = sum(map(len, chunk))
+            chunk = _cut(records[done : done + most_records], _RUN_BYTES)
             folders = len(lines)
             last: Outcome | Exception = None
-            run = self._run_of(scope.mapper, chunk) if share.folders < most_folders else None  # it has one folder
-            if run is None:
-                size, last = yield from self._map_each(chunk, share, scope)
+            runs = self._runs_of(scope.mapper, chunk)
+            size = sum(run.size for run in runs)
+            if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + len(runs) <= most_folders:
+                chunk = chunk[: sum(len(run.lines) for run in runs)]
+                for run in runs:
+                    lines[run.folder] += run.lines
             else:
-                lines[run.folder] += run.lines
-                size = run.size
-                if len(run.lines) < len(chunk):
-                    chunk = chunk[: len(run.lines)]
-                    sent = sum(map(len, chunk))
+                most_records = _CHUNK_RECORDS if runs else most_records  # lines that grow are made fewer at a time
+                chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
+                size, last = yield from self._map_each(chunk, share, scope)
+            sent = sum(map(len, chunk))
             done += len(chunk)
             share.folders += len(lines) - folders
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
@@ -199,18 +202,20 @@ class Outcomes:
                     self._begin_piece()
                     lines = self._lines
         self._count(share, done - counted, room)
-        yield from self._end_scope(part, scope, records[done:], room)
+        self._calls_without_content += scope.calls_without_content
+        if self._together or done < len(records):
+            yield from self._end_scope(part, records[done:], room)
 
-    def _run_of(self, mapper: RecordMapper, records: Sequence[Record]) -> RecordRun | None:
-        """The lines of the first of some records, made together; None where each is to be mapped alone."""
+    def _runs_of(self, mapper: RecordMapper, records: Sequence[Record]) -> Sequence[RecordRun]:
+        """The lines of the first of some records, made together; none where each is to be mapped alone."""
         if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
-            return None
+            return ()
         try:
-            return mapper.run_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+            return mapper.runs_of(records)  # type: ignore[arg-type]  # only large ones are not copied
         except Exception as error:  # noqa: BLE001 (error boundary: each record is mapped alone, and the bug is reported)
             if not any(type(error) is type(defect) for defect in self._defects):
                 self._defects.append(error)
-            return None
+            return ()
 
     def _map_each(
         self, chunk: Sequence[Record], share: Share, scope: Mappers
@@ -234,9 +239,8 @@ class Outcomes:
                 size += self._add(record, outcome, share, scope)
         return size, outcome
 
-    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[Record], room: int) -> Iterator[None]:
+    def _end_scope(self, part: Part, rest: Sequence[Record], room: int) -> Iterator[None]:
         """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
-        self._calls_without_content += scope.mapper.calls_without_content + scope.alone.calls_without_content
         if self._together:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
@@ -334,46 +338,10 @@ class Outcomes:
         )
 
 
-class Mappers(msgspec.Struct, frozen=True, kw_only=True):
-    """How the records of one scope are mapped, and what a rejected one is kept with.
-
-    Attributes:
-        mapper: maps them.
-        alone: maps those that take long, in a thread.
-        resource: the encoded resource.
-        endpoint: the endpoint, if its name is known and valid.
-        times: the times that events may have.
-    """
-
-    mapper: RecordMapper
-    alone: RecordMapper
-    resource: bytes
-    endpoint: str | None
-    times: EventTimes
-
-
-def rejecting(error: Exception, resource: bytes, times: EventTimes) -> Mappers:
-    """Rejects every record of a resource that cannot be read because of `error`."""
-    mapper = _Rejecting(error)
-    return Mappers(mapper=mapper, alone=mapper, resource=resource, endpoint=None, times=times)
-
-
-class _Rejecting:
-    """The mapper for the records of a resource that cannot be read."""
-
-    calls_without_content = 0
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def map(self, _: bytes) -> Outcome:
-        raise self._error
-
-    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
-        return None
-
-    def line_of_large(self, _: Record) -> PlacedLine | None:
-        return None
+def _cut(records: Sequence[Record], most_bytes: int) -> Sequence[Record]:
+    """About as many of the first of some records as have so many bytes, at least one."""
+    size = sum(map(len, records))
+    return records if size <= most_bytes else records[: max(1, most_bytes * len(records) // size)]
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,9 +25,9 @@ from . import otlp
 from . import resource as resources
 from .bounds.event_time import event_times
 from .bounds.outline import outline
-from .outcomes import Mapped, Mappers, Outcomes, rejecting
+from .outcomes import Mapped, Outcomes
 from .quarantine import Rejected
-from .scope import ScopeContext, agent_of
+from .scope import Mappers, ScopeContext, agent_of_encoded, rejecting
 from .signal import LOGS
 
 if TYPE_CHECKING:
@@ -132,14 +133,14 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
         scope = ScopeContext(
             resource=deployment,
             encoded_resource=resource,
-            agent=agent_of(part.records.scope),
+            agent=agent_of_encoded(part.records.encoded_scope),
             destinations=destinations.of_deployment(endpoint, name, deployment.rolling_rate),
             arrival_ns=arrival_ns,
             times=event_times(limits, arrival_ns, endpoint, name),
         )
         mappers = Mappers(
             mapper=signal.mapper(part.records, scope),
-            alone=signal.mapper(part.records, scope, is_shared=False),
+            make_alone=partial(signal.mapper, part.records, scope, is_shared=False),
             resource=resource,
             endpoint=endpoint,
             times=scope.times,

@@ -37,7 +37,7 @@ _UNKNOWN_SERVICE: Final = "unknown_service"
 """The service name that every OTel SDK sends when none is set."""
 
 
-class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):
+class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A deployment as its resource describes it.
 
     Attributes:
@@ -66,47 +66,30 @@ class ReadResource(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         encoded: its bytes.
         result: the deployment, or the error that holds for every record of the resource.
+        tenant: `endpoint/deployment`; empty if unknown.
     """
 
     encoded: bytes
     result: DeploymentResource | Exception
-
-    @property
-    def tenant(self) -> str:
-        """`endpoint/deployment`; empty if unknown."""
-        return "" if isinstance(self.result, Exception) else self.result.tenant
+    tenant: str = ""
 
 
 def try_read(resource: bytes) -> ReadResource:
-    """Read an encoded `Resource`; an error is part of the result."""
+    """Read an encoded `Resource`; an error is part of the result. For a known one this costs a dictionary look-up."""
     try:
-        return ReadResource(encoded=resource, result=read(resource))
+        if len(resource) <= _SMALL_BYTES:
+            return _cached(resource)
+        return _cached_large(resource) if len(resource) <= _MAX_CACHED_BYTES else _read_whole(resource)
     except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the records of this resource)
         return ReadResource(encoded=resource, result=error)
 
 
 def read(resource: bytes) -> DeploymentResource:
-    """The deployment that an encoded `Resource` describes; for a known resource this costs a dictionary look-up.
+    """The deployment that an encoded `Resource` describes.
 
     Raises:
         BadRecordError: `resource` does not decode, or a name cannot become part of a path; this holds for every record.
     """
-    if len(resource) <= _SMALL_BYTES:
-        return _cached(resource)
-    return _cached_large(resource) if len(resource) <= _MAX_CACHED_BYTES else _read(resource)
-
-
-@lru_cache(maxsize=16_384)
-def _cached(resource: bytes) -> DeploymentResource:
-    return _read(resource)
-
-
-@lru_cache(maxsize=1024)
-def _cached_large(resource: bytes) -> DeploymentResource:
-    return _read(resource)
-
-
-def _read(resource: bytes) -> DeploymentResource:
     texts = _texts(resource)
     service = texts.get(semconv.SERVICE_NAME, "")
     service = "" if service.startswith(_UNKNOWN_SERVICE) else semconv.legal_name(service.strip())
@@ -122,6 +105,15 @@ def _read(resource: bytes) -> DeploymentResource:
         rolling_rate=RollingRate.parse(texts.get(semconv.AZUREML_ROLLING_RATE, "")),
         producer=texts.get(semconv.SERVICE_INSTANCE_ID),
     )
+
+
+def _read_whole(resource: bytes) -> ReadResource:
+    deployment = read(resource)
+    return ReadResource(encoded=resource, result=deployment, tenant=deployment.tenant)
+
+
+_cached: Final = lru_cache(maxsize=16_384)(_read_whole)
+_cached_large: Final = lru_cache(maxsize=1024)(_read_whole)
 
 
 def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:

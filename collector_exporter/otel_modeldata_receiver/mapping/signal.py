@@ -44,8 +44,11 @@ class RecordMapper(Protocol):
         """
         ...
 
-    def run_of(self, records: Sequence[bytes], /) -> RecordRun | None:
-        """The lines of the first of some small records, if they can be made together; None where that is not known."""
+    def runs_of(self, records: Sequence[bytes], /) -> Sequence[RecordRun]:
+        """The lines of the first of some small records, if they can be made together; none where that is not known.
+
+        Each run has another folder.
+        """
         ...
 
     def line_of_large(self, record: otlp.Record, /) -> PlacedLine | None:

@@ -71,9 +71,9 @@ class SpanMapper:
         self._kept = kept
         self.calls_without_content = 0
 
-    def run_of(self, _: Sequence[bytes]) -> RecordRun | None:
+    def runs_of(self, _: Sequence[bytes]) -> Sequence[RecordRun]:
         """See `RecordMapper`: spans have no templates."""
-        return None
+        return ()
 
     def line_of_large(self, _: otlp.Record) -> PlacedLine | None:
         """See `RecordMapper`: the values of a span are never known before they are counted."""

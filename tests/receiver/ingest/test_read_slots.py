@@ -39,8 +39,9 @@ class Sender:
 
 
 async def read_one(slots: ReadSlots, sender: Sender) -> bytes:
-    async with slots.message(sender.read) as message:
-        return message
+    message = await slots.take(sender.read)
+    slots.release()
+    return message
 
 
 def take(slots: ReadSlots, sender: Sender) -> asyncio.Task[Any]:
@@ -66,13 +67,15 @@ def test_a_slot_is_held_as_long_as_a_message_is_inspected(monkeypatch: pytest.Mo
 
     async def main() -> Any:
         slots = ReadSlots(LIMIT)
-        async with slots.message(Sender(0.0).read):
-            waiting = take(slots, Sender(1.0))
-            await asyncio.sleep(18.0)
-            assert not waiting.done()
+        await slots.take(Sender(0.0).read)
+        waiting = take(slots, Sender(1.0))
+        await asyncio.sleep(18.0)
+        assert not waiting.done()
+        slots.release()
         first = await waiting
-        async with slots.message(Sender(0.0).read):
-            await asyncio.sleep(3600.0)
+        await slots.take(Sender(0.0).read)
+        await asyncio.sleep(3600.0)
+        slots.release()
         return first
 
     assert run(main()) == (b"message", 19.0)

@@ -292,7 +292,7 @@ async def test_the_outline_of_spans_is_that_of_log_records() -> None:
     assert scopes_of(raw) == [
         ScopeRecords(
             resource=resource().SerializeToString(),
-            scope=SCOPE,
+            encoded_scope=SCOPE.SerializeToString(),
             records=[numbered(1).SerializeToString(), numbered(2).SerializeToString()],
         )
     ]

@@ -177,8 +177,8 @@ def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_reject
 def test_records_are_decoded_when_they_are_mapped_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a request is admitted, only its first resource is read; it is read once."""
     read: list[bytes] = []
-    original = resources.read
-    monkeypatch.setattr(resources, "read", lambda encoded: read.append(encoded) or original(encoded))
+    original = resources.try_read
+    monkeypatch.setattr(resources, "try_read", lambda encoded: read.append(encoded) or original(encoded))
     one, other = resource(), resource({semconv.AZUREML_ENDPOINT_NAME: "other"})
     raw = raw_request([record(event_id="1", time_ns=NOON).SerializeToString()], one.SerializeToString())
     raw += raw_request([record(event_id="2", time_ns=NOON).SerializeToString()], other.SerializeToString())

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from ...config.authorization import Client
     from ...config.kept_spans import KeptSpans
     from ...config.limits import LimitsConfig
+    from ...config.receiver import ReceiverConfig
     from ...layout.destination import Destinations
     from ...mapping.bounds.outline import Share
     from ...mapping.event import Outcome
     from ...mapping.outcomes import Step
+    from ..request_info import RequestInfo
 
-__all__ = ["Job", "JobStep", "Opened", "Room"]
+__all__ = ["Job", "JobStep", "Opened", "Room", "job_of"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,28 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     most_bytes: int
     limits: LimitsConfig
     has_rates: bool
+
+
+def job_of(  # noqa: PLR0913 (each is a part of the job)
+    info: RequestInfo,
+    arrival_ns: int,
+    config: ReceiverConfig,
+    *,
+    has_rates: bool,
+    convert: Callable[[bytes], bytes] | None = None,
+    is_compressed: bool = False,
+) -> Job:
+    """The job of mapping a request; see `Job`."""
+    return Job(
+        is_compressed=is_compressed,
+        convert=convert,
+        spans=None if info.signal is signals.LOGS else config.spans,
+        client=info.client,
+        arrival_ns=arrival_ns,
+        most_bytes=config.max_message_bytes,
+        limits=config.limits,
+        has_rates=has_rates,
+    )
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ ANY_TIME: Final = EventTimes(first_ns=0, end_ns=_LAST_NS)
 
 def event_times(limits: LimitsConfig, arrival_ns: int, endpoint: str = "", deployment: str = "") -> EventTimes:
     """The times that events of a deployment may have when they arrive at `arrival_ns`."""
-    if not {"*", f"{endpoint}/*", f"{endpoint}/{deployment}"}.isdisjoint(limits.backfill):
+    if limits.backfill and not {"*", f"{endpoint}/*", f"{endpoint}/{deployment}"}.isdisjoint(limits.backfill):
         return ANY_TIME
     arrival = arrival_ns // NS_PER_SECOND
     first = arrival - int(limits.max_event_age_days * _SECONDS_PER_DAY)

@@ -137,12 +137,12 @@ def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outl
         return None
     try:
         start = _only_field(request, 0, end, _RESOURCE_LOGS)
-        encoded = protowire.field(1, resource)
-        begin = start + len(encoded)
-        if not start or not request.startswith(encoded, start):
+        if not start or start == end or request[start] != _RESOURCE:
             return None
-        begin = _only_field(request, begin, end, _SCOPE_LOGS)
-        if not begin or begin == end or request[begin] != _SCOPE:
+        size, position = protowire.varint(request, start + 1)
+        begin = _only_field(request, position + size, end, _SCOPE_LOGS)
+        is_first = size == len(resource) and request.startswith(resource, position)
+        if not is_first or not begin or begin == end or request[begin] != _SCOPE:
             return None
         size, position = protowire.varint(request, begin + 1)
         encoded_scope = request[position : position + size]
@@ -152,7 +152,7 @@ def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outl
     if position != end or not records:
         return None
     share = Share(tenant=first.tenant, size=end - start, records=len(records))
-    of_scope = otlp.ScopeRecords(resource=resource, scope=otlp.scope(encoded_scope), records=records)
+    of_scope = otlp.ScopeRecords(resource=resource, encoded_scope=encoded_scope, records=records)
     return Outline(parts=(Part(records=of_scope, resource=first, share=share),), shares=(share,))
 
 
@@ -267,12 +267,16 @@ class _Reader:
                 if position < rest_start:
                     rest_start, rest_records, bound = position, 1, self._parts_bound
                 break
-        scope = otlp.scope(b"".join(encoded_scope))
         if rest_start < end:
             rest = protowire.field(1, resource.encoded) + protowire.field(2, request[rest_start:end])
             share.keep(protowire.field(1, rest), rest_records, bound)
         if records:
-            of_scope = otlp.ScopeRecords(resource=resource.encoded, scope=scope, records=records, schema_url=schema_url)
+            of_scope = otlp.ScopeRecords(
+                resource=resource.encoded,
+                encoded_scope=b"".join(encoded_scope),
+                records=records,
+                schema_url=schema_url,
+            )
             self.parts.append(Part(records=of_scope, resource=resource, share=share))
 
     def _count(self, fields: int) -> Iterator[None]:

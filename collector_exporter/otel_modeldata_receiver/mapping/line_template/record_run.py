@@ -1,4 +1,4 @@
-"""The lines of adjacent records of one shape, made column by column.
+"""The lines of several records of one shape, made column by column.
 
 What one record takes alone is mostly Python's own time for each step. So the steps are taken for all records at once:
 each slot becomes a column, each part of the line is a column made of those, and the last step puts the columns
@@ -31,7 +31,7 @@ _OTHER_BYTES: Final = bytes(range(0x80, 0x100))
 
 
 class RecordRun(NamedTuple):
-    """Adjacent lines of one folder.
+    """Lines of one folder that follow each other there.
 
     Attributes:
         folder: the folder.
@@ -45,7 +45,7 @@ class RecordRun(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """What is in the slots of adjacent records of one shape, collection and second.
+    """What is in the slots of records of one shape, collection and second.
 
     Attributes:
         texts: the texts of their bodies.
@@ -59,6 +59,13 @@ class Slots(NamedTuple):
     times: Sequence[int]
     name: bytes
 
+    def first(self, count: int) -> Slots:
+        """Those of the first records."""
+        if count == len(self.times):
+            return self
+        columns = tuple(column[:count] for column in self.columns)
+        return Slots(self.texts[:count], columns, self.times[:count], self.name)
+
 
 def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
     """The slots of the first of some small records, as far as they have the shape, collection and second of the first.
@@ -66,13 +73,7 @@ def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
     None where the first record has another shape, or one of them has no time: its line has that of its observation or
     arrival.
     """
-    fit, texts, slots = template.shape.fit, [], []
-    for raw in records:
-        fitting = fit(raw)
-        if fitting is None:
-            break
-        texts.append(fitting[0])
-        slots.append(fitting[1])
+    texts, slots = template.shape.fit_all(records)
     if not slots:
         return None
     columns: tuple[Sequence[bytes], ...] = (*zip(*slots, strict=True),)
@@ -85,7 +86,7 @@ def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
         both = zip(times, names if len(names) > 1 else repeat(name), strict=False)
         count = next(index for index, (ns, of) in enumerate(both) if ns // NS_PER_SECOND != second or of != name)
         columns, times = tuple(column[:count] for column in columns), times[:count]
-    return Slots(texts[: len(times)], columns, times, name)  # type: ignore[arg-type]  # small texts are copied
+    return Slots(texts[: len(times)], columns, times, name)
 
 
 def made(

@@ -131,6 +131,27 @@ class RecordShape:
         text = raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end]
         return text, head.slots(raw, begin) + tail.slots(raw, end)
 
+    def fit_all(self, records: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[tuple[bytes, ...]]]:
+        """What `fit` returns for the first of some small records, as far as they have this shape: texts, and slots."""
+        head_slots, head, head_common, start = self.head
+        tail_slots, tail, tail_common, tail_size = self.tail
+        texts: list[bytes] = []
+        slots: list[tuple[bytes, ...]] = []
+        size, end, begin, header = -1, 0, 0, b""
+        for raw in records:
+            if len(raw) != size:
+                size = len(raw)
+                end = size - tail_size
+                header = protowire.text_header(end - start)
+                begin = start + len(header)
+            if not header or not raw.startswith(header, start):
+                break
+            if head(raw, 0) != head_common or tail(raw, end) != tail_common:
+                break
+            texts.append(raw[begin:end])
+            slots.append(head_slots(raw, 0) + tail_slots(raw, end))
+        return texts, slots
+
 
 def layout_of(raw: bytes, begin: int = 0, stop: int | None = None) -> Layout | None:
     """The layout of a record whose body is the first array of objects in it; None where that is not so.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..event import LargePayload
     from ..scope import ScopeContext
-    from .record_run import RecordRun
+    from .record_run import RecordRun, Slots
     from .template import LineTemplate
     from .template_cache import TemplateCache
 
@@ -44,6 +44,8 @@ _LEAST_RUN: Final = 4
 """Fewer records are mapped one by one."""
 _MOST_MISSES: Final = 3
 """After so many times in a row that adjacent records were no run, those of the scope are mapped one by one."""
+_MOST_IN_TURN: Final = 8
+"""Templates that records have in turn: the collections that a scoring call sends."""
 
 
 class _NotOrdinaryError(Exception):
@@ -96,10 +98,7 @@ class ScopeTemplates:
         """How often in a row adjacent records were no run."""
         self.fitted = False
         """Whether the last record had the shape of a template."""
-        self._last: LineTemplate | None = None
-        newest = self._sender.templates[:1]
-        self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
-        """For each template, the template of the record that followed it last time: a guess at the next one."""
+        self._followed_by = self._sender.followed_by
 
     def line_of(self, raw: bytes, begin: int = 0, stop: int | None = None) -> PlacedLine | None:
         """The line of an encoded `LogRecord`; None where it is not ordinary.
@@ -109,7 +108,7 @@ class ScopeTemplates:
             begin: where it begins.
             stop: where it ends; by default at the end of `raw`.
         """
-        template = self._followed_by.get(self._last)
+        template = self._followed_by.get(self._sender.last)
         fitting = None if template is None else template.shape.fit(raw, begin, stop)
         if template is None or fitting is None:
             found = self._sender.fitting(raw, begin, stop)
@@ -117,44 +116,73 @@ class ScopeTemplates:
                 self.fitted = False
                 return None
             template, fitting = found
-            self._followed_by[self._last] = template
-        self._last = template
+            self._followed_by[self._sender.last] = template
+        self._sender.last = template
         self.fitted = True
         return self._fill(template, raw, len(raw) if stop is None else stop, *fitting)
 
-    def run_of(self, records: Sequence[bytes]) -> RecordRun | None:
-        """The lines of the first of some small encoded `LogRecord`, which have one shape and one folder.
+    def runs_of(self, records: Sequence[bytes]) -> Sequence[RecordRun]:
+        """The lines of the first of some small encoded `LogRecord`: of one shape, or of some shapes in turn.
 
-        None where `line_of` is to be asked for each of them.
+        Each run has another folder. None where `line_of` is to be asked for each of the records.
         """
         if self._misses >= _MOST_MISSES:
-            return None
-        run = self._run_of(records)
-        self._misses = self._misses + 1 if run is None else 0
-        return run
-
-    def _run_of(self, records: Sequence[bytes]) -> RecordRun | None:
-        """See `run_of`."""
-        template = self._followed_by.get(self._last)
-        slots = None if template is None else slots_of(template, records)
-        if template is None or slots is None:
+            return ()
+        runs: Sequence[RecordRun] = ()
+        in_turn = self._templates_in_turn()
+        if len(in_turn) > 1:
+            runs = self._runs_of(in_turn, records)
+        if not runs and in_turn:
+            runs = self._runs_of(in_turn[:1], records)
+        if not runs:
             found = self._sender.fitting(records[0])
-            slots = None if found is None else slots_of(found[0], records)
-            if found is None or slots is None:
-                return None
-            template = self._followed_by[self._last] = found[0]
-        if len(slots.times) < _LEAST_RUN:
-            return None
+            if found is not None and found[0] not in in_turn[:1]:
+                runs = self._runs_of(found[:1], records)
+        self._misses = 0 if runs else self._misses + 1
+        return runs
+
+    def _templates_in_turn(self) -> Sequence[LineTemplate]:
+        """The templates that the next records have in turn, as far as those before them tell; often it is one."""
+        template = self._followed_by.get(self._sender.last)
+        in_turn: list[LineTemplate] = []
+        while template is not None and template not in in_turn and len(in_turn) < _MOST_IN_TURN:
+            in_turn.append(template)
+            template = self._followed_by.get(template)
+        return in_turn if in_turn and template is in_turn[0] else in_turn[:1]
+
+    def _runs_of(self, in_turn: Sequence[LineTemplate], records: Sequence[bytes]) -> Sequence[RecordRun]:
+        """The lines of the first of some records that have these templates in turn; none if they are too few."""
+        step = len(in_turn)
+        parts: list[Slots] = []
+        count = len(records)
+        for number, template in enumerate(in_turn):
+            part = slots_of(template, records[number:count:step])
+            if part is None or len(part.times) < _LEAST_RUN:
+                return ()
+            count = min(count, number + step * len(part.times))
+            parts.append(part)
+        runs: list[RecordRun] = []
+        for number, (template, part) in enumerate(zip(in_turn, parts, strict=True)):
+            run = self._run_of(template, part.first(len(range(number, count, step))))
+            if run is None:
+                return ()
+            runs.append(run)
+        if step > 1 and len({run.folder for run in runs}) < step:  # their lines would change places
+            return ()
+        self._sender.last = last = in_turn[(count - 1) % step]
+        if step == 1:
+            self._followed_by[last] = last
+        return runs
+
+    def _run_of(self, template: LineTemplate, slots: Slots) -> RecordRun | None:
+        """The lines of records that have a template."""
         time_ns, second = slots.times[0], self._seconds.get(slots.name)
         try:
             if second is None or second.number != time_ns // NS_PER_SECOND:
                 second = self._open_second(slots.name, time_ns)
         except _NO_LINE:
             return None
-        run = made(template, slots, time=second.time, folder=second.folder, of_resource=self._of_resource)
-        if run is not None:
-            self._last = self._followed_by[template] = template
-        return run
+        return made(template, slots, time=second.time, folder=second.folder, of_resource=self._of_resource)
 
     def learn(self, raw: bytes, record: LogRecord, outcome: PlacedLine | LargePayload) -> None:
         """Learn the template of a record that `line_of` did not take, if its shape was seen before.

@@ -94,6 +94,8 @@ class SenderTemplates:
     Attributes:
         of_resource: the source and the producer, as a line has them without the quotes.
         templates: the templates, the newest first.
+        last: the template of the last record that had one.
+        followed_by: for each template, that of the record that followed it last time: a guess at the next one.
     """
 
     __slots__ = (
@@ -103,6 +105,8 @@ class SenderTemplates:
         "_may_be_the_only_one",
         "_on_many",
         "_tenant",
+        "followed_by",
+        "last",
         "of_resource",
         "templates",
     )
@@ -110,6 +114,8 @@ class SenderTemplates:
     def __init__(self, library: LibraryTemplates, resource: DeploymentResource, on_many: Callable[[], None]) -> None:
         self.of_resource = (_in_line(resource.source), _in_line(resource.producer or ""))
         self.templates: tuple[LineTemplate, ...] = ()
+        self.last: LineTemplate | None = None
+        self.followed_by: dict[LineTemplate | None, LineTemplate] = {}
         self._by_layout: dict[Layout, tuple[LineTemplate, ...]] = {}
         self._on_many = on_many
         self._library = library
@@ -165,6 +171,8 @@ class SenderTemplates:
 
     def _remember(self, template: LineTemplate) -> None:
         for lost in self.templates[MAX_TEMPLATES - 1 :]:
+            self.last = None
+            self.followed_by.clear()
             others = tuple(one for one in self._by_layout.pop(lost.shape.layout) if one is not lost)
             if others:
                 self._by_layout[lost.shape.layout] = others

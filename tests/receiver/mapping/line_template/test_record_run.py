@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, backwards, raw_request
+from otlp_requests import NOON, ROWS, backwards, raw_request, resource
 from template_records import OTHER_UUID, UUID, by_both_ways, in_turn, mapped, ordinary, scope
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.layout.destination import Destinations
+from otel_modeldata_receiver.mapping.event import PlacedLine
 from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
-from otel_modeldata_receiver.mapping.request import decode, map_records
+from otel_modeldata_receiver.mapping.outcomes import PIECE_BYTES, Mapped
+from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from otel_modeldata_receiver.line import Line
+    from otel_modeldata_receiver.mapping.line_template.record_run import RecordRun
+    from otel_modeldata_receiver.mapping.scope import ScopeContext
 
 SECOND = 10**9
 DAMAGES = [
@@ -82,13 +90,87 @@ def test_records_of_one_shape_and_second_are_mapped_together(records: list[bytes
         in_turn([numbered(number)] * 4, cache, of)
     templates = ScopeTemplates(of, cache)
     templates.line_of(records[0])
-    run = templates.run_of(records)
-    assert (None if run is None else len(run.lines)) == expected
-    if run is not None:
-        mapper = LogRecordMapper(of, None)
-        alone = [mapper.map(one) for one in records[: len(run.lines)]]
-        assert [(run.folder, line) for line in run.lines] == [(one.folder, one.line) for one in alone]
-        assert run.size == sum(len(line.data) for line in run.lines)
+    runs = templates.runs_of(records)
+    _check_runs(runs, records, of, [expected] if expected else [])
+
+
+TURNS = ["model_inputs", "model_outputs", "predictions", "scores"]
+"""Names of four lengths: those of one length share a template."""
+
+
+def of_collection(name: str, number: int, time_ns: int = NOON) -> bytes:
+    values = {
+        semconv.AZUREML_COLLECTION_NAME: name,
+        semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(name),
+        semconv.CLOUDEVENTS_EVENT_ID: f"{number:06}{UUID[6:]}",
+        semconv.AZUREML_PRODUCER_SEQUENCE: number,
+    }
+    return ordinary(values, time_ns=time_ns, event_name=semconv.event_type(name)).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("turns", "numbers", "expected"),
+    [
+        (2, range(200, 216), [8, 8]),
+        (2, range(200, 217), [9, 8]),
+        (3, range(200, 216), [6, 5, 5]),
+        (4, range(200, 216), [4, 4, 4, 4]),
+        (4, range(200, 215), []),
+        (2, range(110, 160), [9, 9]),
+    ],
+    ids=["two", "one more", "three", "four", "few of each", "two shapes each"],
+)
+def test_records_of_several_collections_in_turn_are_mapped_together(
+    turns: int, numbers: range, expected: list[int]
+) -> None:
+    cache, of = TemplateCache(), scope()
+    for name in TURNS[:turns]:
+        for number in (100, 300):
+            in_turn([of_collection(name, number)] * 4, cache, of)
+    templates = ScopeTemplates(of, cache)
+    for number in range(2 * turns):
+        templates.line_of(of_collection(TURNS[number % turns], numbers[0]))
+    records = [of_collection(TURNS[at % turns], number) for at, number in enumerate(numbers)]
+    _check_runs(templates.runs_of(records), records, of, expected)
+
+
+def test_records_in_turn_that_share_a_folder_keep_their_order() -> None:
+    cache, of = TemplateCache(), scope()
+    in_turn([numbered(number) for number in (100, 300) * 4], cache, of)
+    templates = ScopeTemplates(of, cache)
+    records = [numbered(number) for number in (100, 300) * 8]
+    for one in records[:4]:
+        assert templates.line_of(one) is not None
+    assert templates.runs_of(records) == ()
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(range(4)), min_size=1, max_size=4),
+    st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]), min_size=20, max_size=150),
+    st.integers(0, 20_000),
+)
+def test_records_in_any_turns_make_the_same_lines_with_and_without_templates(
+    turns: list[int], jumps: list[int], first: int
+) -> None:
+    places = accumulate(jumps, lambda before, jump: before + 1 + jump)
+    names = [TURNS[turns[place % len(turns)]] for place in places]
+    records = [of_collection(name, first + at, NOON + at * SECOND // 50) for at, name in enumerate(names)]
+    fast, plain = by_both_ways(records)
+    assert fast == plain
+
+
+def _check_runs(runs: Sequence[RecordRun], records: Sequence[bytes], of: ScopeContext, expected: list[int]) -> None:
+    """As many lines as expected were made together, and they are those that the records make alone."""
+    assert [len(run.lines) for run in runs] == expected
+    mapper = LogRecordMapper(of, None)
+    alone: defaultdict[str, list[Line]] = defaultdict(list)
+    for one in records[: sum(expected)]:
+        placed = mapper.map(one)
+        assert isinstance(placed, PlacedLine)
+        alone[placed.folder].append(placed.line)
+    assert {run.folder: list(run.lines) for run in runs} == alone
+    assert [run.size for run in runs] == [sum(len(line.data) for line in run.lines) for run in runs]
 
 
 def test_records_that_are_never_a_run_are_soon_mapped_one_by_one() -> None:
@@ -97,8 +179,8 @@ def test_records_that_are_never_a_run_are_soon_mapped_one_by_one() -> None:
     templates = ScopeTemplates(of, cache)
     damaged = [numbered(300 + number).replace(ROWS.encode(), b"x" * len(ROWS)) for number in range(16)]
     good = [numbered(300 + number) for number in range(16)]
-    assert [templates.run_of(damaged) is None for _ in range(3)] == [True] * 3
-    assert templates.run_of(good) is None
+    assert [templates.runs_of(damaged) for _ in range(3)] == [()] * 3
+    assert templates.runs_of(good) == ()
 
 
 def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None:
@@ -114,6 +196,24 @@ def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None
     assert fast == plain
     assert [len(lines) for lines in fast.lines.values()] == [8, 8]
     assert [one.records for one in fast.rejected] == [8]
+
+
+def test_lines_that_grow_come_in_pieces_of_bounded_size_with_templates_too() -> None:
+    raw = raw_request(
+        [numbered(200 + number) for number in range(2000)],
+        resource({semconv.CLOUD_RESOURCE_ID: "é" * 2000}).SerializeToString(),
+    )
+    signal = LogRecords()
+    for _ in range(3):
+        mapping = steps(
+            decode(raw, signal),
+            arrival_ns=NOON,
+            destinations=Destinations(),
+            limits=LimitsConfig(backfill=("*",), max_growth=1000.0),
+        )
+        pieces = [step.line_bytes for step in mapping if isinstance(step, Mapped)]
+        assert len(pieces) > 3
+        assert max(pieces) < PIECE_BYTES + 2 * len(raw) + 40 * 12_500
 
 
 @pytest.mark.parametrize("zeros", [range(6), [5], [0]], ids=["all", "the last", "the first"])

@@ -1,0 +1,115 @@
+"""Small requests that arrive while others are being stored go on together, a few milliseconds later at most."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from held_pipeline import INPUTS, LOGS_BY_GRPC, Fixture, fixture, inputs
+from otlp_requests import request
+from virtual_time import now, run
+
+from otel_modeldata_receiver.exceptions import ShuttingDownError
+from otel_modeldata_receiver.ingest import bursts
+from otel_modeldata_receiver.ingest.bursts import Bursts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def joined(pauses: Sequence[float]) -> list[float]:
+    """When requests go on that arrive with these pauses between them."""
+
+    async def one(made: Bursts) -> float:
+        await made.join()
+        return round(now(), 6)
+
+    async def main() -> list[float]:
+        made, tasks = Bursts(), []
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            tasks.append(asyncio.create_task(one(made)))
+        return await asyncio.gather(*tasks)
+
+    return run(main())
+
+
+@pytest.mark.parametrize(
+    ("pauses", "expected"),
+    [
+        ([1.0], [1.003]),
+        ([1.0, 0.001, 0.001], [1.003] * 3),
+        ([1.0, 0.001, 0.003], [1.003, 1.003, 1.007]),
+        ([1.0] + [0.0] * 7, [1.0] * 8),
+        ([1.0] + [0.0] * 8, [1.0] * 8 + [1.003]),
+        ([1.0] + [0.0] * 7 + [0.002], [1.0] * 8 + [1.005]),
+    ],
+    ids=["alone", "some", "two bursts", "enough", "one more", "one more, later"],
+)
+def test_requests_go_on_when_they_are_enough_or_the_first_has_waited(
+    pauses: list[float], expected: list[float]
+) -> None:
+    assert joined(pauses) == expected
+
+
+def test_a_caller_that_goes_away_does_not_affect_the_others() -> None:
+    async def main() -> list[bool]:
+        made = Bursts()
+        tasks = [asyncio.create_task(made.join()) for _ in range(3)]
+        await asyncio.sleep(0.001)
+        tasks[1].cancel()
+        await asyncio.wait(tasks)
+        return [task.cancelled() for task in tasks]
+
+    assert run(main()) == [False, True, False]
+
+
+async def _receive(made: Fixture, name: str) -> bytes:
+    message = request(*inputs(name))
+
+    async def read() -> bytes:
+        return message
+
+    return await made.pipeline.receive(read, LOGS_BY_GRPC)
+
+
+async def _under_way(made: Fixture) -> list[asyncio.Task[bytes]]:
+    """Requests whose append does not end before the store is opened."""
+    made.store.open.clear()
+    calls = [asyncio.create_task(_receive(made, f"first {number}")) for number in range(4)]
+    while len(made.pipeline._tasks) < len(calls):  # noqa: ASYNC110 (the tasks have no event)
+        await asyncio.sleep(0)
+    return calls
+
+
+@pytest.mark.anyio
+async def test_requests_in_a_burst_are_stored_and_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursts, "_MOST_REQUESTS", 3)
+    monkeypatch.setattr(bursts, "_SECONDS", 3600.0)
+    async with fixture(tmp_path) as made:
+        calls = await _under_way(made)
+        calls += [asyncio.create_task(_receive(made, f"burst {number}")) for number in range(3)]
+        while len(made.pipeline._tasks) < len(calls):  # noqa: ASYNC110 (see above)
+            await asyncio.sleep(0)
+        made.store.open.set()
+        assert await asyncio.gather(*calls) == [b""] * 7
+        assert sorted(made.ids(INPUTS)) == [f"burst {number}" for number in range(3)] + [
+            f"first {number}" for number in range(4)
+        ]
+
+
+@pytest.mark.anyio
+async def test_a_request_that_waits_for_a_burst_is_refused_at_a_stop(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        calls = await _under_way(made)
+        waiting = asyncio.create_task(_receive(made, "too late"))
+        while not made.pipeline._bursts._waiting:  # noqa: ASYNC110 (see above)
+            await asyncio.sleep(0)
+        made.pipeline.stop()
+        made.store.open.set()
+        with pytest.raises(ShuttingDownError):
+            await waiting
+        assert await asyncio.gather(*calls) == [b""] * 4
+        assert (len(made.ids(INPUTS)), made.pipeline.in_flight_bytes) == (4, 0)
