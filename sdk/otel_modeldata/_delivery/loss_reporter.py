@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import CredentialsError, DeliveryError
 from ..log_throttle import LogThrottle
+from .native_threads import RLock
 from .on_error import call_on_error
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class LossReporter:
         self.outage = ""
         """What the endpoint answered last if it does not accept records; "" if it does."""
         self._quiet_until: dict[OnError, float] = {}
+        self._telling = RLock()
+        """Held while an `on_error` runs: several threads report losses, and it need not expect that."""
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
         """Report that all but `outcome.delivered` of these events are lost: once for each `on_error`."""
@@ -63,7 +66,7 @@ class LossReporter:
                 if outcome.reason != "shutdown":  # `Process.shutdown` reports these together
                     self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
             else:
-                call_on_error(on_error, error)
+                self._tell(on_error, error)
 
     def unauthorized(self, items: Sequence[PendingRecord], answer: Retry) -> None:
         """Report to each `on_error` of these events, at most once a minute, that the credentials are not accepted."""
@@ -71,7 +74,11 @@ class LossReporter:
         for on_error in dict.fromkeys(item.on_error for item in items):
             if on_error is not None and time.monotonic() >= self._quiet_until.get(on_error, 0.0):
                 self._quiet_until[on_error] = time.monotonic() + _QUIET_SECONDS
-                call_on_error(on_error, error)
+                self._tell(on_error, error)
+
+    def _tell(self, on_error: OnError, error: DeliveryError | CredentialsError) -> None:
+        with self._telling:
+            call_on_error(on_error, error)
 
     def waiting(self, answer: Retry, count: int) -> None:
         """Report that the endpoint does not accept records now."""

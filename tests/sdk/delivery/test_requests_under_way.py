@@ -230,3 +230,22 @@ def test_an_endpoint_that_takes_one_request_at_a_time_refuses_one_of_a_batch(del
     _put(delivery, 20)
     assert delivery.flush(60) == DeliveryReport(accepted=20, delivered=20)
     assert len({*refused}) == 1
+
+
+def test_on_error_is_called_by_one_thread_at_a_time(delivery_to: OpenDelivery) -> None:
+    inside, together, heard = threading.Lock(), [], []
+
+    def on_error(error: DeliveryError) -> None:
+        is_alone = inside.acquire(blocking=False)
+        together.append(not is_alone)
+        heard.append(error.event_ids)
+        if len(heard) == 1:
+            wait_until(lambda: len(endpoint.requests) >= 2)
+        if is_alone:
+            inside.release()
+
+    endpoint = Endpoint(_Crossing(2, lambda names: Delivered(len(names), "odd")), most_at_once=2)
+    delivery = _one_for_each_request(delivery_to, endpoint)
+    _put(delivery, 20, on_error)  # type: ignore[arg-type]
+    assert delivery.flush(60) == DeliveryReport(accepted=20, lost={"rejected": 20})
+    assert (len(heard), any(together)) == (20, False)
