@@ -14,6 +14,7 @@ arrives is compared with the values that the frames were made of. A figure is na
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,11 @@ _ROUND_SECONDS: Final = 0.7
 """How long frames of one kind and size are collected in a round."""
 _CALLS: Final = (12, 100)
 """Least and most calls of a round."""
+_P99_CALLS: Final = 150
+"""Least calls of a round of frames that have a target for p99: of both rounds, three calls are above it."""
+_FIRST_SECONDS: Final = 0.8
+"""How long frames of many rows are collected before the first round. Until it has delivered some, a process gets new
+memory from the system for each, and keeps it."""
 _LARGE_CELLS: Final = 50_000
 _ANSWER_SECONDS: Final = 120.0
 
@@ -104,7 +110,15 @@ class Frames:
         """How many frames each SDK collects in a round."""
         least, most = _CALLS
         usual = min(most, max(least, round(_ROUND_SECONDS / (self.cells * _CELL_SECONDS))))
+        if f"{self.name} p99_us" in _targets():
+            usual = max(usual, _P99_CALLS)
         return effort.of(usual * 5 if effort.full else usual, 2)
+
+    def first_calls(self, effort: Effort) -> int:
+        """How many frames each SDK collects before the first round."""
+        if self.rows < _ROWS[-1] or self.is_large or effort.tiny:
+            return 0
+        return math.ceil(_FIRST_SECONDS / (4 * self.pause_seconds))
 
 
 class _Process:
@@ -151,7 +165,7 @@ def _frames(effort: Effort, *, environment: Environment) -> Sides:
             for frames in wanted:
                 if frames.rows == _ROWS[0]:
                     _progress(f"round {number + 1} of {effort.repeat}: {frames.kind}")
-                pair.round(frames, frames.calls(effort))
+                pair.round(frames, frames.calls(effort), frames.first_calls(effort) if number == 0 else 0)
         for name, calls in pair.calls.items():
             for side, one in calls.items():
                 figures = one.figures if one.process else {"p50_us": _percentile(one.walls, 50)}
@@ -247,12 +261,21 @@ class _Pair:
         assert ours == others
         return ours
 
-    def round(self, frames: Frames, count: int) -> None:
-        """So many calls of each SDK, in turn."""
+    def round(self, frames: Frames, count: int, first_count: int) -> None:
+        """So many calls of each SDK, in turn, after others that are not measured."""
         for process in self._sides.values():
             first = process.ask("prepare", frames.collection, frames.kind, frames.rows)["collected"]
         self.sent[frames.collection] = self.sent.get(frames.collection, 0) + first
+        self._collect(frames, first_count, defaultdict(_Calls))
         before, calls = self._flush(), self.calls[frames.name]
+        self._collect(frames, count, calls)
+        for side, cpu in self._flush().items():
+            calls[side].process += cpu - before[side]
+        if frames.name == _COPIED:
+            calls["memcpy"].walls += [self._sides["ours"].ask("copy", frames.cells)["wall"] for _ in range(count)]
+
+    def _collect(self, frames: Frames, count: int, calls: defaultdict[str, _Calls]) -> None:
+        """So many calls with a frame that is new, and with one that waited; adds their times to `calls`."""
         for _ in range(count):
             for side, process in self._sides.items():
                 time.sleep(frames.pause_seconds)
@@ -265,10 +288,6 @@ class _Pair:
                 time.sleep(frames.pause_seconds)
                 calls[side].waited.append(process.ask("collect")["wall"])
             self._sent(frames)
-        for side, cpu in self._flush().items():
-            calls[side].process += cpu - before[side]
-        if frames.name == _COPIED:
-            calls["memcpy"].walls += [self._sides["ours"].ask("copy", frames.cells)["wall"] for _ in range(count)]
 
     def _sent(self, frames: Frames) -> None:
         """Count a frame; a large one is delivered before the next one is collected."""

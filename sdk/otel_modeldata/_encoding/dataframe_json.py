@@ -124,6 +124,8 @@ class Rows:
             # Each name has four bytes or more, so this says all that `_may_wait` does.
             if type(labels) is ArrowLabels and labels.is_whole() and self.count * labels.nbytes <= _SURELY_SMALL_BYTES:
                 return
+            if type(labels) is tuple and self.count * snapshot.labels_bytes <= _SURELY_SMALL_BYTES:
+                return
             if self._may_wait(snapshot.width()):
                 return
             self._source = None

@@ -36,7 +36,16 @@ from .kept.arrow_text import (
     shared_lists,
 )
 from .kept.categories import chosen_lists, keep_categories, known_categories
-from .kept.memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, PLACE_BYTES, TYPE_BYTES, labels_bytes, part_bytes
+from .kept.memory import (
+    ARRAY_BYTES,
+    OBJECT_BYTES,
+    PART_BYTES,
+    PLACE_BYTES,
+    TYPE_BYTES,
+    labels_bytes,
+    part_bytes,
+    text_labels_bytes,
+)
 from .kept.objects import keep_objects
 from .kept.part import FEW_BLOCKS, FEW_ROWS, UNEQUAL, CannotKeepError, Kept, Places
 from .refusals import REFUSED
@@ -53,6 +62,7 @@ _LAST_NUMBER: Final = np.dtype("f8").num
 _FLOATS: Final = np.dtype("f8")
 _INTEGERS: Final = np.dtype("i8")
 """NumPy has one object for each of these types, but for frames that were pickled."""
+_OBJECTS: Final = np.dtype(object)
 _ARRAY: Final = np.ndarray
 _CATEGORIES: Final[Any] = pd.Categorical
 _RANGE: Final[Any] = pd.RangeIndex
@@ -74,6 +84,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
+        labels_bytes: what the labels take.
         memory: what it takes, its labels included.
         dtypes: of its parts.
     """
@@ -82,6 +93,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     count: int
     kept: list[tuple[Any, Kept]]
     nbytes: int
+    labels_bytes: int
     memory: int
     dtypes: list[Any]
 
@@ -233,11 +245,23 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa
     if type(memory) is _TEXT:
         array = memory._pa_array  # noqa: SLF001 - see above
         names = ArrowLabels(array, memory._dtype, array.get_total_buffer_size())  # noqa: SLF001 - see above
-        objects += names.nbytes + ARRAY_BYTES
+        of_labels = names.nbytes + ARRAY_BYTES
     else:
-        names = kept_labels(labels)
-        objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
-    return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
+        names, of_labels = _labels_with_bytes(labels, memory)
+    return Snapshot(names, count, kept, size, of_labels, size + objects + of_labels + len(kept) * PART_BYTES, dtypes)
+
+
+def _labels_with_bytes(index: Any, memory: Any) -> tuple[Labels, int]:
+    """The labels of an index and what they take; of text without pyarrow, each is looked at once."""
+    kind = type(memory)
+    if kind is _PYTHON_TEXT or (kind is _ARRAY and memory.dtype is _OBJECTS):
+        labels = tuple((memory if kind is _ARRAY else memory._ndarray).tolist())  # noqa: SLF001 - as `kept_labels`
+        try:
+            return labels, text_labels_bytes(labels)
+        except TypeError:  # not only text
+            pass
+    labels = kept_labels(index)
+    return labels, labels_bytes(labels)
 
 
 def _share_texts(blocks: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:

@@ -56,30 +56,49 @@ def _long_text_bytes(texts: Sequence[str]) -> int:
 
     Each text is in a place of memory of its own, so they are asked as few questions as possible.
     """
-    count, ascii_count = len(texts), sum(map(str.isascii, texts))  # raises TypeError for what is not text
-    size = sum(map(str.__sizeof__, texts))
-    kept = size - _ASCII_BYTES * count
-    if ascii_count == count:
-        return kept
-    length = sum(map(len, texts))
-    # No text takes less memory than this, so the sum says it of each.
-    if size == length + _ASCII_BYTES * ascii_count + _NARROW_BYTES * (count - ascii_count):
-        return 2 * length
-    unread = _unread(texts)
-    return kept + max(0, sum(map(len, map(str.encode, unread))) - _kept_bytes(unread))
+    if str.isascii(texts[0]) or _read(texts[:1])[1]:  # the first one usually says what the others are
+        count, ascii_count = len(texts), sum(map(str.isascii, texts))  # raises TypeError for what is not text
+        size = sum(map(str.__sizeof__, texts))
+        if ascii_count == count:
+            return size - _ASCII_BYTES * count
+        length = sum(map(len, texts))
+        # No text takes less memory than this, so the sum says it of each.
+        if size == length + _ASCII_BYTES * ascii_count + _NARROW_BYTES * (count - ascii_count):
+            return 2 * length
+    size, unread = _read(texts)
+    return size + max(sum(map(len, map(str.encode, unread))), _kept_bytes(unread))
 
 
-def _unread(texts: Sequence[str]) -> list[str]:
-    """Texts that are not ASCII, and of which Python does not keep the UTF-8, too: it does once something asks for it.
+def _read(texts: Sequence[str]) -> tuple[int, list[str]]:
+    """The size of texts that need not be read, and the others.
 
-    The UTF-8 of a text of Latin-1 takes one byte more than it has characters, to twice as many, and one for its end. So
-    the text takes more memory than one with characters of two bytes, and less than one with characters of four.
+    Not text in ASCII, and not text of which Python keeps the UTF-8, too: it does once something asks for it, and a lone
+    surrogate has none. The UTF-8 takes one byte for its end, and of Latin-1 more bytes than the text has characters, to
+    twice as many; of characters of two bytes to three times as many. So the text takes more memory than two bytes for
+    each character, but less than with the wide characters that an old library may have made Python keep. Text with
+    characters of four bytes takes as much without its UTF-8 in one case, and is read then.
     """
-    return [
-        text
-        for text, size, length in zip(texts, map(str.__sizeof__, texts), map(len, texts), strict=True)
-        if not (0 < size - 2 * length - _WIDE_BYTES <= length and type(text) is str) and not text.isascii()
-    ]
+    size = length = 0
+    unread = []
+    wide = _WIDE_BYTES
+    for text in texts:  # a call in C for each question takes longer than one loop
+        if type(text) is str:
+            count = len(text)
+            more = text.__sizeof__() - count - count
+            if wide < more <= count + wide or _is_wide_with_utf8(count, more - wide):
+                size += more
+                length += count
+                continue
+            if text.isascii():
+                size += _ASCII_BYTES - count
+                length += count
+                continue
+        unread.append(text)
+    return size + 2 * length - _ASCII_BYTES * (len(texts) - len(unread)), unread
+
+
+def _is_wide_with_utf8(length: int, more: int) -> bool:
+    return length < more <= 3 * length + 1 and more != 2 * length + 2
 
 
 def _kept_bytes(texts: Sequence[str]) -> int:

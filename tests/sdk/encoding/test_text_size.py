@@ -50,6 +50,23 @@ def test_text_that_was_encoded_before_counts_with_the_utf_8_that_python_keeps(
     assert least <= text_bytes(texts) <= utf8 + sum((len(text) + 32) * max(2, _width(text)) for text in texts)
 
 
+@pytest.mark.parametrize("text", ["é" * 700, "€" * 700, "e€" * 700])
+def test_text_that_was_encoded_before_is_counted_with_both_forms(text: str) -> None:
+    msgspec.json.encode(text)  # Python keeps its UTF-8
+    assert 0 <= text_bytes([text] * 3) - 3 * (len(text) * _width(text) + len(text.encode())) <= 3 * 32
+
+
+@given(st.lists(LONG_TEXT, min_size=1, max_size=8), st.data())
+def test_a_lone_surrogate_is_refused_beside_text_that_was_encoded_before(texts: list[str], data: st.DataObject) -> None:
+    texts = ["é" * 600, *(f"{text}!" for text in texts)]
+    for text in texts:
+        msgspec.json.encode(text)
+    surrogate = data.draw(st.sampled_from(["\ud800", "\udfff", "\ud83d😀"]))
+    texts.append(data.draw(LONG_TEXT) + surrogate)
+    with pytest.raises(UnicodeEncodeError):
+        text_bytes(texts)
+
+
 @given(TEXTS.filter(bool), st.data())
 def test_a_lone_surrogate_anywhere_is_refused(texts: list[str], data: st.DataObject) -> None:
     which = data.draw(st.integers(0, len(texts) - 1))

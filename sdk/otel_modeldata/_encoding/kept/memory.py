@@ -10,10 +10,21 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..column_names import Labels
     from .part import Kept
 
-__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "PLACE_BYTES", "TYPE_BYTES", "labels_bytes", "part_bytes"]
+__all__ = [
+    "ARRAY_BYTES",
+    "OBJECT_BYTES",
+    "PART_BYTES",
+    "PLACE_BYTES",
+    "TYPE_BYTES",
+    "labels_bytes",
+    "part_bytes",
+    "text_labels_bytes",
+]
 
 PART_BYTES: Final = 560
 """Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
@@ -46,6 +57,15 @@ def labels_bytes(labels: Labels) -> int:
     if type(labels) is not tuple:
         return ARRAY_BYTES + labels.nbytes  # type: ignore[no-any-return]
     try:
-        return len(labels) * (OBJECT_BYTES + 8) + sys.getsizeof("".join(labels))
+        return text_labels_bytes(labels)
     except TypeError:  # integers
         return len(labels) * (OBJECT_BYTES + 8)
+
+
+def text_labels_bytes(labels: Sequence[str]) -> int:
+    """The same of labels that are text.
+
+    Raises:
+        TypeError: they are not.
+    """
+    return len(labels) * (OBJECT_BYTES + 8) + sys.getsizeof("".join(labels))
