@@ -104,7 +104,11 @@ def names_in(content: bytes, names: Collection[str]) -> set[str]:
     """
     wanted = {name.encode(): name for name in names}
     lengths = {len(name) for name in wanted}
-    parts = (content[max(0, match.end() - size) : match.end()] for match in _END_OF_NAME.finditer(content) for size in lengths)
+    parts = (
+        content[max(0, match.end() - size) : match.end()]
+        for match in _END_OF_NAME.finditer(content)
+        for size in lengths
+    )
     return {wanted[part] for part in parts if part in wanted}
 
 
