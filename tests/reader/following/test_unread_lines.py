@@ -107,6 +107,21 @@ def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, cut: int) -> None:
         assert taken(unread, listed(tmp_path)) == [{"a.jsonl": LINES[2]}]
 
 
+@pytest.mark.parametrize("cut", [400, 5_000])
+def test_after_a_line_that_is_too_long_and_ends_with_the_blob_every_line_is_read(tmp_path: Path, cut: int) -> None:
+    blob = tmp_path / "a.jsonl"
+    long = b'{"text":"' + b"y" * 5_000 + b'"}\n'
+    blob.write_bytes(LINES[0] + long[:cut])
+    with reader.open(tmp_path) as store:
+        unread = UnreadLines(store.objects, {}, read_bytes=100, longest_line=300)
+        assert taken(unread, listed(tmp_path)) == [{"a.jsonl": LINES[0]}]
+        append(blob, long[cut:])
+        assert taken(unread, listed(tmp_path)) == []
+        for one in LINES[1:4]:
+            append(blob, one)
+            assert taken(unread, listed(tmp_path)) == [{"a.jsonl": one}]
+
+
 def test_a_blob_that_is_shorter_than_it_was_listed_is_an_error(tmp_path: Path) -> None:
     blob = tmp_path / "a.jsonl"
     blob.write_bytes(CONTENT)
