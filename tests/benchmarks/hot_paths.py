@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import sys
@@ -24,6 +25,7 @@ from otel_modeldata._delivery.process import replace_process
 from otel_modeldata._delivery.process_start import start_process
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
+from otel_modeldata._encoding.kept.arrow_memory import watch
 from otel_modeldata._settings.settings import Settings
 from otel_modeldata.transport import Delivered
 from otel_modeldata_reader.auditing.audit import Selection, audit
@@ -91,6 +93,7 @@ def collect(times: int, _: Path) -> None:
     collector, frame = Collector(name="model_inputs"), mixed(1)
     collector.collect(frame)
     assert endpoint.reached.wait(SECONDS)
+    watch.is_encoded, watch.since = False, math.inf  # as in a process that delivers
     for _ in range(times):
         collector.collect(frame)
     assert process.delivery.flush(0).accepted == times + 1

@@ -108,6 +108,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
             rows: which of them, because all may take long to read.
             pause: called after each part of the frame, and each column of text of Arrow.
         """
+        watch.is_encoded = True
         lists: list[list[Any]] = [[]] * self.width()
         for placement, (_, make, *held) in self.kept:
             try:

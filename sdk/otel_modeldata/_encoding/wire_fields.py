@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BYTES: Final = tuple(bytes([number]) for number in range(0x80))
 _MOST_KEYS: Final = 256
 """The usual records have three; the names of context headers are keys, too."""
+_END_OF_INT64: Final = 1 << 63
+"""The library refuses larger integers."""
 _VARINT: Final = 0
 _FIXED32: Final = 5
 _FIXED64: Final = 1
@@ -57,7 +59,7 @@ def attribute(key: str, value: str | float) -> bytes:
     if isinstance(value, str):
         text = str.encode(value)
         kind, content = _STRING_VALUE + varint(len(text)), text
-    elif type(value) is int and value >= 0:
+    elif type(value) is int and 0 <= value < _END_OF_INT64:
         kind, content = _INT_VALUE, varint(value)
     else:
         kind, content = b"", any_value(value).SerializeToString()

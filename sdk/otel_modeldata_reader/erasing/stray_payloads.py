@@ -22,7 +22,7 @@ from .rewriting.line_eraser import object_start
 from .tombstone import ErasedHour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from .choosing.quarantine_condition import QuarantineCondition
     from .choosing.request import EraseRequest
 
-__all__ = ["StrayPayloads", "stray_payloads"]
+__all__ = ["StrayPayloads", "names_in", "stray_payloads"]
 
-_NAME: Final = re.compile(rb"([A-Za-z0-9_.~-]+)-[0-9a-f]{16}\.json")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{1,64}-[0-9a-f]{16}\.json", re.ASCII)
+"""As the receiver names them: no longer id is a part of a name."""
+_END_OF_NAME: Final = re.compile(rb"-[0-9a-f]{16}\.json")
 _MOST_BYTES: Final = 64 << 20
 
 
@@ -66,7 +68,7 @@ def stray_payloads(
     by_folder: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
     for name, root, date in [*payloads_and_seals_in(objects), *parked]:
         file = name.rpartition("/")[2]
-        if root in roots and "/files/" in name and _NAME.fullmatch(file.encode()):
+        if root in roots and "/files/" in name and _NAME.fullmatch(file):
             by_folder.setdefault(folder_of(name), {}).setdefault(file, []).append((name, root, date))
     asked = {object_start(one) for one in request.ids}
     names: list[str] = []
@@ -74,8 +76,8 @@ def stray_payloads(
     undecided = 0
     for folder, found in by_folder.items():
         for content in _lines(store, objects, folder):
-            for match in _NAME.finditer(content):
-                found.pop(match[0].decode(), None)
+            for file in names_in(content, found):
+                del found[file]
         there = _events_there(store, objects, folder, set(map(_event_of, found))) if found else set()
         for file, copies in found.items():
             name, root, _ = copies[0]
@@ -92,6 +94,22 @@ def stray_payloads(
             names += [name for name, _, _ in copies]
             hours += [ErasedHour(root=root, date=date, size=sizes[name]) for name, root, date in copies]
     return StrayPayloads(names=tuple(names), hours=joined_hours(hours), undecided=undecided)
+
+
+def names_in(content: bytes, names: Collection[str]) -> set[str]:
+    """Those of some names of objects that are anywhere in lines.
+
+    Lines may have megabytes of any characters. So the fixed end of a name is looked for, and what is before it is
+    compared: a pattern of whole names would read a long text again from each of its characters.
+    """
+    wanted = {name.encode(): name for name in names}
+    lengths = {len(name) for name in wanted}
+    parts = (
+        content[max(0, match.end() - size) : match.end()]
+        for match in _END_OF_NAME.finditer(content)
+        for size in lengths
+    )
+    return {wanted[part] for part in parts if part in wanted}
 
 
 def _event_of(file: str) -> str:

@@ -112,8 +112,8 @@ class UnreadLines:
             return
         start, unread.listed = unread.end, blob.size
         if unread.is_too_long:
-            start = self._next_line(blob.name, start, blob.size)
-            unread.is_too_long = start == blob.size
+            start, has_ended = self._next_line(blob.name, start, blob.size)
+            unread.is_too_long = not has_ended
         elif not unread.is_line:
             start = self._line_before(blob.name, 0, start, _LEAST_BYTES)
         unread.end, unread.is_line = blob.size, True
@@ -164,11 +164,11 @@ class UnreadLines:
             position = start
         return first
 
-    def _next_line(self, name: str, start: int, end: int) -> int:
-        """The beginning of the line after the one that `start` is in; `end` without one."""
+    def _next_line(self, name: str, start: int, end: int) -> tuple[int, bool]:
+        """The end of the line that `start` is in, and whether it is there; `end` if it is not."""
         while start < end:
             content = self._range(name, start, min(end, start + self._read_bytes))
             if (cut := content.find(b"\n") + 1) > 0:
-                return start + cut
+                return start + cut, True
             start += len(content)
-        return end
+        return end, False

@@ -25,8 +25,9 @@ MARK: Final = b"\xef\xbb\xbf"
 _BY_ENVELOPE: Final = frozenset({"model_inputs", "model_outputs", *semconv.PAYLOAD_COLLECTIONS})
 """Collections whose rows belong to the request of their envelope; a value in them is no id."""
 _ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>0|[1-9]\d{0,8})", re.DOTALL | re.ASCII)
-_TEXT: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?', re.DOTALL)
-"""Each text of a JSON value; those with a colon behind them are keys."""
+_TEXT: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)("\s*:|"|\\?\Z)', re.DOTALL)
+"""Each text of a JSON value; those with a colon behind them are keys. One without an end goes to the end of a torn
+line: its escaped quotes begin no other one."""
 _LONGEST_ID: Final = 512
 _HEX_ID: Final = re.compile(r"0x([0-9a-f]{32})", re.ASCII)
 _HASH_BYTES: Final = 8
@@ -77,8 +78,8 @@ def span_ids_of(traceparent: str | None) -> tuple[str, str]:
 
 def ids_in_rows(data: bytes) -> Iterator[str]:
     """The texts that are values in JSON, of which one may be an id; of a row id also the id of its request."""
-    for found, is_key in _TEXT.findall(data):
-        if is_key or not 0 < len(found) <= _LONGEST_ID:
+    for found, end in _TEXT.findall(data):
+        if end != b'"' or not 0 < len(found) <= _LONGEST_ID:
             continue
         try:
             text = plain_id(_text.decode(b'"%b"' % found) if b"\\" in found else found.decode())

@@ -129,7 +129,8 @@ def is_too_wide(text: bytes) -> bool:
 
 _MOST_CELLS: Final = 32 << 20
 """Of 8 bytes."""
-_NAME: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:', re.DOTALL)
+_NAME: Final = re.compile(rb'"(?<!\\")([^"\\]*(?:\\.[^"\\]*)*)"\s*:', re.DOTALL)
+"""No name begins at an escaped quote: a text of many would be read again from each of them."""
 _END_OF_ROW: Final = re.compile(rb"\}\s*(?:,\s*\{|\n)")
 _SAMPLES: Final = 1000
 _FIRST_BYTES: Final = 1 << 16

@@ -28,7 +28,6 @@ __all__ = ["series_of", "to_pandas"]
 _pd: Final[Any] = pd
 """Its stubs know fewer dtypes than it has."""
 _NAT: Final = -(2**63)
-_INTERVAL: Final = re.compile(r"[\[(](.*), (.*)[\])]", re.DOTALL)
 _NO_VALUES: Final = (ArithmeticError, LookupError, TypeError, ValueError, msgspec.DecodeError, pa.ArrowException)
 """What is raised for a text that is no value of a type; pandas raises the first ones."""
 _NUMPY: Final = re.compile(r">?[biuf]\d*")
@@ -203,10 +202,10 @@ def _intervals(column: Any, parts: Code) -> Any:
 
 
 def _ends(text: str) -> tuple[str, str]:
-    found = _INTERVAL.fullmatch(text)
-    if found is None:
+    left, comma, right = text[1:-1].rpartition(", ")
+    if text[:1] not in ("[", "(") or text[-1:] not in ("]", ")") or not comma:
         raise ValueError(text)
-    return found[1], found[2]
+    return left, right
 
 
 def _bounds(texts: list[Any], kind: Code) -> Any:

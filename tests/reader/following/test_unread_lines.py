@@ -107,6 +107,18 @@ def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, cut: int) -> None:
         assert taken(unread, listed(tmp_path)) == [{"a.jsonl": LINES[2]}]
 
 
+@pytest.mark.parametrize("cut", [400, 5_000])
+def test_after_a_line_that_is_too_long_and_ends_with_the_blob_every_line_is_read(tmp_path: Path, cut: int) -> None:
+    parts = [b"[" + b"1" * cut, b"1" * (5_001 - cut) + b"]\n", *LINES[:3]]
+    found = []
+    with reader.open(tmp_path) as store:
+        unread = UnreadLines(store.objects, {}, read_bytes=100, longest_line=300)
+        for part in parts:
+            append(tmp_path / "a.jsonl", part)
+            found += taken(unread, listed(tmp_path))
+    assert found == [{"a.jsonl": one} for one in LINES[:3]]
+
+
 def test_a_blob_that_is_shorter_than_it_was_listed_is_an_error(tmp_path: Path) -> None:
     blob = tmp_path / "a.jsonl"
     blob.write_bytes(CONTENT)

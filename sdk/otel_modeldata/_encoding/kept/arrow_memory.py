@@ -7,13 +7,15 @@ through Arrow's C data interface. What pandas and pyarrow make is allocated by p
 
 To look takes 5 to 10 us a column in a process that just woke up, longer than anything else that is done with it. But a
 process gets its frames from a few kinds of sources. So the first frames are looked at, then one in about 16, and every
-one once such a buffer was found. The delivery thread looks at all of them, when it encodes them.
+one once such a buffer was found, or while nothing is delivered: then frames wait, and what they keep would not be
+counted. The delivery thread looks at all frames of several rows, when it encodes them.
 """
 
 from __future__ import annotations
 
 import random
 from itertools import cycle
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _FIRST: Final = 16
 _SKIPPED: Final = cycle(random.Random().choices(range(32), k=101))  # noqa: S311 - nothing secret
 """Frames between two that are looked at. Chance says how many, so that no rhythm of an application hides some; not that
 of the application, whose numbers must be the same with this library."""
+_MOST_SECONDS: Final = 2.0
+"""From the last frame that was encoded for delivery. Batches are sent more often."""
 
 
 class Watch:
@@ -39,18 +43,26 @@ class Watch:
         left: number of frames until the next one.
         looks: number of frames that were looked at.
         is_found: whether a buffer belonged to someone else; from then on every frame is looked at.
+        is_encoded: whether a frame was encoded for delivery since one was looked at.
+        since: when this was so last, in seconds of the monotonic clock.
     """
 
-    __slots__ = ("is_found", "left", "looks")
+    __slots__ = ("is_encoded", "is_found", "left", "looks", "since")
 
     def __init__(self) -> None:
         self.left = self.looks = 0
-        self.is_found = False
+        self.is_found = self.is_encoded = False
+        self.since = -_MOST_SECONDS
 
     def look(self) -> None:
         """Note that a frame is looked at."""
         self.looks += 1
-        if not self.is_found and self.looks >= _FIRST:
+        if self.is_found or self.looks < _FIRST:
+            return
+        now = monotonic()
+        if self.is_encoded:
+            self.is_encoded, self.since = False, now
+        if now - self.since < _MOST_SECONDS:
             self.left = next(_SKIPPED)
 
     def find(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from otel_modeldata import Collector
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import MAX_DEFERRED_BYTES, MAX_JOINED_BYTES, Rows
+from otel_modeldata._encoding.kept import arrow_memory
 from otel_modeldata._encoding.kept.arrow_memory import watch
 from otel_modeldata._encoding.kept.arrow_text import shared_lists
 from otel_modeldata._encoding.snapshot import Snapshot, snapshot_of
@@ -165,6 +167,7 @@ def test_the_first_frames_are_looked_at_and_some_later_ones_until_a_part_of_a_me
 ) -> None:
     monkeypatch.setattr(watch, "is_found", False)
     monkeypatch.setattr(watch, "looks", 0)
+    monkeypatch.setattr(watch, "since", math.inf)
     own, read = _frame(["text"] * 3), _from_ipc(_frame(["text"] * 3), 500)
     frames = [pd.concat([own, read], axis="columns"), own]
     for _ in range(16):
@@ -178,6 +181,34 @@ def test_the_first_frames_are_looked_at_and_some_later_ones_until_a_part_of_a_me
     assert watch.is_found
     for frame in (read, own, read):
         _check(frame)
+
+
+def test_while_nothing_is_delivered_every_frame_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames wait then: what they keep beside their text would be held, and not be counted."""
+    seconds = 100.0
+    monkeypatch.setattr(arrow_memory, "monotonic", lambda: seconds)
+    for name, value in {"is_found": False, "is_encoded": False, "looks": 16, "since": -math.inf}.items():
+        monkeypatch.setattr(watch, name, value)
+    own = _frame(["text"] * 3)
+
+    def skipped(count: int) -> int:
+        """Of some frames that are collected, how many are not looked at."""
+        looks = watch.looks
+        for _ in range(count):
+            snapshot_of(own, MAX_DEFERRED_BYTES)
+        return count - watch.looks + looks
+
+    assert skipped(50) == 0  # nothing was delivered yet
+    _rows(own).text()  # encoded as for delivery
+    assert skipped(200) > 100
+    seconds += 1.9
+    assert skipped(200) > 100
+    seconds += 0.2
+    assert skipped(200) <= 31
+    assert skipped(200) == 0
+    _rows(own).text()
+    assert skipped(200) > 100
+    assert not watch.is_found
 
 
 def test_the_delivery_thread_looks_at_what_was_shared(monkeypatch: pytest.MonkeyPatch) -> None:
