@@ -255,9 +255,9 @@ class ParkingSink:
                     parked = self._begin(folder, error)
             if not await parked.enter():
                 continue
-            place = parked_names.parked_object(name, content_type)
-            self._delivery.parks(parked, name, place, line_ids)
+            place = parked_names.parked_object(name, content_type, self._instance)
             try:
+                await self._delivery.parks(parked, name, place, line_ids)
                 await self._sink.put(place, content, content_type)
             finally:
                 parked.leave()
