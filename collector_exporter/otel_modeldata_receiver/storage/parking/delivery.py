@@ -120,8 +120,15 @@ class Delivery:
         self._is_stopped = False
 
     def add(self, folder: ParkedFolder) -> None:
-        """Deliver what is parked of `folder`, now or when that is possible."""
+        """Deliver what is parked of `folder`, now or when that is possible, but for what is left of it already."""
+        folder.left |= self._leftovers.names_of(folder.name)
         self._schedule(folder)
+
+    def find_again(self, name: str, size: int) -> None:
+        """Deliver `size` bytes that are parked of a folder which takes lines."""
+        if not self._leftovers.is_crowded(name):
+            logger.warning("lines of %s are parked again: was the store restored from an older copy?", name)
+        self.add(self._folders.find(name, size))
 
     def is_left(self, name: str) -> bool:
         """Whether a blob or an object is not to be delivered now, as one that is delivered and cannot be removed."""
@@ -326,7 +333,6 @@ class Delivery:
         folder = self._folders.get(name)
         if folder is None:
             folder = self._folders.find(name, 0)
-            folder.left = self._leftovers.names_of(name)
             self.add(folder)
         folder.left.discard(left)
 

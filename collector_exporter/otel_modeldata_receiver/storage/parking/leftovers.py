@@ -38,7 +38,7 @@ from ...time_limit import timeout
 from ..folders.reference_search import ReferenceSearch
 from ..store import BLOB_SUFFIX, FencedError
 from .listed_folder import ListedFolder, listed_folder
-from .parked_names import parked_folder, place_of
+from .parked_names import folder_of_object, parked_folder, place_of, unparked_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 MOST_SEARCHED_BYTES: Final = 64 << 20
 """Lines of a folder in which one look searches for the names of objects."""
 _MOST: Final = 10_000
-"""Further ones are removed after the next start."""
+"""Further ones are looked for when there is room again, which is when half of them are removed."""
 _FIRST_PAUSE_SECONDS: Final = 2.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 30.0
@@ -113,6 +113,10 @@ class Leftovers:
         self._on_missing = on_missing
         self._on_removed = on_removed
         self._left: dict[str, Leftover] = {}
+        self._names: dict[str, set[str]] = {}
+        """Of what is left, by the folders."""
+        self._crowded: set[str] = set()
+        """Folders of which there was more than could be taken."""
         self._unnamed_since: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._removal: tuple[str, asyncio.Event] | None = None
@@ -121,11 +125,23 @@ class Leftovers:
         self._is_stopped = False
 
     def __contains__(self, name: str) -> bool:
-        return name in self._left
+        """Whether `name` is left, or may be one of those for which there was no room."""
+        if name in self._left:
+            return True
+        if not self._crowded or len(self._left) < _MOST // 2:
+            return False
+        parked = unparked_object(name)
+        return parked is not None and folder_of_object(parked.name) in self._crowded
 
     def names_of(self, folder: str) -> set[str]:
         """The names of what is left of a folder."""
-        return {name for name, left in self._left.items() if left.folder == folder}
+        return set(self._names.get(folder, ()))
+
+    def is_crowded(self, folder: str) -> bool:
+        """Whether more of a folder is left than is looked at; asked when the rest of it was found again."""
+        is_crowded = folder in self._crowded
+        self._crowded.discard(folder)
+        return is_crowded
 
     def add(self, name: str, left: Leftover, *, is_refused: bool = True) -> None:
         """Look at `name` from time to time until it is removed, with its marks.
@@ -138,9 +154,13 @@ class Leftovers:
         if is_refused:
             text = "%s is delivered and cannot be removed now: look for a lease or a policy on it"
             self._log.log(logging.WARNING, place_of(left.folder), text, name)
-        if self._is_stopped or (name not in self._left and len(self._left) >= _MOST):
+        if self._is_stopped:
+            return
+        if name not in self._left and len(self._left) >= _MOST:
+            self._crowded.add(left.folder)
             return
         self._left[name] = left
+        self._names.setdefault(left.folder, set()).add(name)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="removal of delivered blobs")
 
@@ -152,8 +172,11 @@ class Leftovers:
             self._forget(name)
 
     def _forget(self, name: str) -> None:
-        self._left.pop(name, None)
         self._unnamed_since.pop(name, None)
+        if (left := self._left.pop(name, None)) is not None:
+            self._names[left.folder].discard(name)
+            if not self._names[left.folder]:
+                del self._names[left.folder]
 
     async def remove_now(self, name: str, size: int) -> bool:
         """Remove a delivered blob or object; False if it has grown, or its removal is refused."""

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
-from ..store import is_checked_name
 from . import parked_names
 from .leftovers import MOST_SEARCHED_BYTES, Leftover
 from .listed_folder import ListedFolder, listed_folder
@@ -177,9 +176,7 @@ class ObjectDelivery:
         return [
             _Parked(one.name, one.size, *unparked)
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size
-            and (unparked := parked_names.unparked_object(one.name, self._instance))
-            and is_checked_name(one.name)
+            if one.size and (unparked := parked_names.unparked_object(one.name, self._instance))
         ]
 
     async def _listed(self, folder: ParkedFolder) -> ListedFolder:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..mounts import mount_of
-from ..store import BLOB_SUFFIX
+from ..store import BLOB_SUFFIX, is_checked_name
 
 if TYPE_CHECKING:
     from ..sink_limits import SinkLimits
@@ -146,7 +146,7 @@ def parked_object(name: str, content_type: str, instance: str = "") -> str:
 def unparked_object(name: str, instance: str = "") -> ParkedObject | None:
     """The object that is parked as `name`; None for another name, or if it is for another instance than this one."""
     match = _OBJECT.fullmatch(name)
-    if match is None or (instance and match["instance"] not in {None, instance}):
+    if match is None or (instance and match["instance"] not in {None, instance}) or not is_checked_name(name):
         return None
     return ParkedObject(f"{match['place']}/{match['name']}", unquote(match["type"]), match["instance"] or "")
 
