@@ -67,6 +67,7 @@ async def test_a_request_that_comes_again_during_the_removal_of_its_object_waits
     store.full = {BAD}
     await store.begun.wait()
     assert await send(sink, "1")
+    await asyncio.sleep(60.0)
     store.full = set()
     await until(lambda: not store.parked())
     assert (store.objects[NAME], store.stored(BAD)) == (b"person", ["1"])
