@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "ReferenceSearch", "ReferenceSearches"]
 
-_READ_BYTES: Final = 8 << 20
-"""Most bytes of a blob that are in memory."""
+_READ_BYTES: Final = 1 << 20
+"""Most bytes of a blob that are in memory; others wait while they are searched, at most about 50 ms."""
 _LEAST_READ_BYTES: Final = 64 << 10
 """What one request counts at least, so that many small blobs are bounded too."""
 _CHECKED_BYTES: Final = 4 << 10

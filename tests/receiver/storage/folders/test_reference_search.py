@@ -55,7 +55,7 @@ def reads(store: MemoryStore) -> int:
 @in_virtual_time
 async def test_names_are_found_where_two_reads_of_a_blob_meet() -> None:
     store = Blobs()
-    piece = 8 << 20
+    piece = 1 << 20
     for number, start in enumerate(range(piece - 60, piece + 20, 7)):
         name = f"{FOLDER}/files/{number}-0123456789abcdef.json"
         store.contents = {FIRST: b"x" * start + line_to(1, name).data}
