@@ -62,7 +62,7 @@ class ParkedObject(NamedTuple):
     Attributes:
         name: its own name, where it will be.
         content_type: its media type.
-        instance: who has parked it; empty where a command or an older receiver did, so that it belongs to nobody.
+        instance: who has parked it; empty where a command or an older receiver did: any receiver delivers it.
     """
 
     name: str
