@@ -39,16 +39,22 @@ def fill(store: Kept, size: int, *, first: bytes = b"") -> None:
     store.blocks[THEIRS] = []
 
 
+async def with_parked_object(looks: int) -> Kept:
+    """A store with an object that a killed process has parked, and with lines for some looks in its folder."""
+    store = Kept()
+    store.broken = {BAD}
+    await sink_on(store).put(NAME, b"person", "image/png")
+    await kill_what_runs()
+    store.requests.clear()
+    fill(store, looks * MOST)
+    return store
+
+
 @pytest.mark.usefixtures("bounds")
 @pytest.mark.parametrize("looks", [1, 20])
 def test_an_object_that_no_line_names_is_not_delivered_but_removed_in_time(looks: int) -> None:
     async def history() -> None:
-        store = Kept()
-        store.broken = {BAD}
-        await sink_on(store).put(NAME, b"person", "image/png")
-        await kill_what_runs()
-        store.requests.clear()
-        fill(store, looks * MOST)
+        store = await with_parked_object(looks)
         sink = sink_on(store)
         await sink.start()
         await direct(store, sink)
@@ -64,12 +70,7 @@ def test_an_object_that_no_line_names_is_not_delivered_but_removed_in_time(looks
 @pytest.mark.parametrize("looks", [1, 20])
 def test_one_that_a_line_names_is_delivered_when_the_line_is_found(looks: int) -> None:
     async def history() -> None:
-        store = Kept()
-        store.broken = {BAD}
-        await sink_on(store).put(NAME, b"person", "image/png")
-        await kill_what_runs()
-        store.requests.clear()
-        fill(store, looks * MOST)
+        store = await with_parked_object(looks)
         store.contents[THEIRS] += line_to(1, NAME).data
         sink = sink_on(store)
         await sink.start()
