@@ -228,7 +228,7 @@ def test_large_payloads_of_a_broken_place_are_parked_beside_their_lines(
     rows = '[{"x":"' + "y" * (5 << 20) + '"}]'
     values = {"azureml.endpoint.name": "broken", "azureml.deployment.name": "blue"}
     send_request(receiver.endpoint, request(record(rows, event_id="1", time_ns=NOON), resource_values=values))
-    (parked,) = (tmp_path / "_parked").rglob("files/*/*")
+    (parked,) = (tmp_path / "_parked").rglob("files/*/*/*")
     assert parked.stat().st_size == len(rows)
     place.unlink()
     wait_until(lambda: not (tmp_path / "_parked").exists())

@@ -27,12 +27,22 @@ HOUR = "2026/11/22/10"
 JSON, PNG = "application/json", "image/png"
 ENDPOINTS = ("Shop", "shop", "7")
 """In a listing, the names of some are before the parked ones, and of others behind them."""
-PLACES = (("delivered", "parked"), ("delivered",), ("parked",))
+PLACES = (
+    ("delivered", "parked"),
+    ("delivered",),
+    ("parked",),
+    ("parked", "parked by another receiver", "parked by none"),
+)
 
 
 def put(folder: Path, name: str, content: bytes, content_type: str, places: Sequence[str]) -> str:
     """Write the copies of an object; returns how a line refers to it."""
-    names = {"delivered": name, "parked": parked_object(name, content_type)}
+    names = {
+        "delivered": name,
+        "parked": parked_object(name, content_type, INSTANCE),
+        "parked by another receiver": parked_object(name, content_type, "f" * 32),
+        "parked by none": parked_object(name, content_type),
+    }
     for place in places:
         path = folder / names[place]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -168,7 +168,7 @@ async def test_an_object_that_cannot_be_removed_holds_up_nothing() -> None:
     sink = sink_on(store)
     store.broken = {BAD}
     name = f"{BAD}/files/x.png"
-    parked = parked_names.parked_object(name, "image/png")
+    parked = parked_names.parked_object(name, "image/png", INSTANCE)
     await sink.put(name, b"png", "image/png")
     await sink.append(BAD, lines(1))
     store.broken, store.leased = set(), {parked}
@@ -187,7 +187,7 @@ async def test_an_object_that_could_not_be_removed_is_delivered_again_after_a_re
     store.broken = {BAD}
     await sink.put(name, b"png", "image/png")
     await sink.append(BAD, [line_to(1, name)])
-    store.broken, store.leased = set(), {parked_names.parked_object(name, "image/png")}
+    store.broken, store.leased = set(), {parked_names.parked_object(name, "image/png", INSTANCE)}
     await until(lambda: not sink.is_parked(BAD))
     del store.objects[name]
     store.leased = set()
@@ -204,7 +204,7 @@ async def test_such_an_object_is_delivered_before_the_lines_that_refer_to_it() -
     store.broken = {BAD}
     await sink.put(name, b"png", "image/png")
     await sink.append(BAD, [line_to(1, name)])
-    parked = parked_names.parked_object(name, "image/png")
+    parked = parked_names.parked_object(name, "image/png", INSTANCE)
     store.broken, store.leased = set(), {parked, f"{BAD}/{INSTANCE}000000.jsonl"}
     await until(lambda: name in store.objects)  # the folder takes objects, and no lines yet
     await asyncio.sleep(5.0)

@@ -3,74 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 import virtual_time
 from memory_store import INSTANCE, line_to, lines
-from partly_broken import BAD, PartlyBroken, in_virtual_time, kill_what_runs, sink_on, until
+from parked_payload import NAME, OTHER, PLACE, Kept, direct, erase, left, send
+from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
 
-from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.storage.folders.object_references import referred
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
-
-if TYPE_CHECKING:
-    from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
-
-NAME = f"{BAD}/files/one"
-PLACE = parked_object(NAME, "image/png")
-OTHER = "f" * 32
-"""The instance of another receiver."""
-
-
-class Kept(PartlyBroken):
-    """A store that removes none of some names, or nothing at all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: set[str] = set()
-        self.keeps_all = False
-
-    async def remove(self, name: str, size: int) -> None:
-        if self.keeps_all or name in self.kept:
-            await asyncio.sleep(self.latency)
-            raise StoreError("403 AuthorizationPermissionMismatch")
-        await super().remove(name, size)
-
-    def puts(self, name: str = NAME) -> int:
-        return self.requests.count(("put", name))
-
-
-async def send(sink: ParkingSink, line_id: str, name: str = NAME) -> bool:
-    """Store an event with a payload, as the receiver does it; False if it is a duplicate."""
-    if await sink.is_superseded(BAD, line_id, name):
-        return False
-    await sink.put(name, b"person", "image/png")
-    return (await sink.append(BAD, [line_to(line_id, name)])).stored == 1
-
-
-async def direct(store: Kept, sink: ParkingSink) -> None:
-    """Repair the store, and wait until the folder takes lines."""
-    store.broken = set()
-    await until(lambda: not sink.is_parked(BAD))
-
-
-async def left(store: Kept) -> ParkingSink:
-    """A sink that has delivered an object and its line, and cannot remove the object."""
-    store.kept = {PLACE}
-    sink = sink_on(store)
-    store.broken = {BAD}
-    assert await send(sink, "1")
-    await direct(store, sink)
-    assert (store.objects[NAME], store.parked(), store.stored(BAD)) == (b"person", [PLACE], ["1"])
-    return sink
-
-
-def erase(store: Kept) -> None:
-    """As the command does it, without the parked copy: no line refers to the object any more, and it is gone."""
-    del store.objects[NAME]
-    blob = f"{BAD}/{INSTANCE}000000.jsonl"
-    store.contents[blob] = store.contents[blob].replace(NAME.encode(), b"-" * len(NAME))
 
 
 @pytest.mark.parametrize("count", [50, 1000])
@@ -297,7 +237,7 @@ async def test_a_folder_that_hangs_does_not_keep_leftovers_of_others_from_their_
     store = Kept()
     sink = await left(store)
     other = BAD.replace("bad", "another")
-    place = parked_object(f"{other}/files/x", "image/png")
+    place = parked_object(f"{other}/files/x", "image/png", INSTANCE)
     store.kept.add(place)
     store.broken = {other}
     await sink.put(f"{other}/files/x", b"x", "image/png")
@@ -306,19 +246,6 @@ async def test_a_folder_that_hangs_does_not_keep_leftovers_of_others_from_their_
     store.hung, store.kept = {BAD}, set()
     await until(lambda: store.parked() == [PLACE])
     await sink.close()
-
-
-@in_virtual_time
-async def test_names_are_found_where_two_reads_of_a_blob_meet() -> None:
-    store = PartlyBroken()
-    piece = 8 << 20
-    for number, start in enumerate(range(piece - 60, piece + 20, 7)):
-        blob, name = f"{BAD}/{number}.jsonl", f"{BAD}/files/{number}-0123456789abcdef.json"
-        store.contents[blob] = b"x" * start + line_to(1, name).data
-        listed = [one for one in await store.walk(BAD) if one.name == blob]
-        assert await referred(store, listed, [name, f"{BAD}/files/other"], most_bytes=1 << 30) == {name}
-        assert await referred(store, listed, [name], most_bytes=1 << 20) == {name}  # too much to search: perhaps
-        del store.contents[blob]
 
 
 @in_virtual_time

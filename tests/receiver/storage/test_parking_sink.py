@@ -70,7 +70,7 @@ async def test_an_object_of_a_folder_that_cannot_be_read_is_parked_without_a_pro
     store.broken = {BAD}
     assert not await sink.is_superseded(BAD, "1", f"{BAD}/files/one")
     await sink.put(f"{BAD}/files/one", b"image", "image/png")
-    assert store.parked() == [f"_parked/{BAD}/files/image%2Fpng/one"]
+    assert store.parked() == [f"_parked/{BAD}/files/{INSTANCE}/image%2Fpng/one"]
     store.broken = set()
     await until(lambda: not store.parked())
     assert store.objects[f"{BAD}/files/one"] == b"image"
@@ -152,7 +152,7 @@ async def test_objects_are_parked_and_delivered_before_their_lines() -> None:
     store.broken = {BAD}
     name = f"{BAD}/files/x.png"
     assert await sink.put(name, b"png", "image/png") == store.url(name)
-    assert store.objects == {f"_parked/{BAD}/files/image%2Fpng/x.png": b"png"}
+    assert store.objects == {f"_parked/{BAD}/files/{INSTANCE}/image%2Fpng/x.png": b"png"}
     await sink.append(BAD, [line_to(1, name)])
     store.broken = set()
     await until(lambda: not store.parked())
@@ -268,15 +268,23 @@ def test_every_acknowledged_line_is_stored_once_and_in_order_whatever_happens(st
     virtual_time.run(history())
 
 
-@given(st.text(max_size=80), st.sampled_from(["a/b/c/2026/files/x", "_at/lake/p/2026/files/x"]))
-def test_the_name_of_a_parked_object_has_its_place_and_its_media_type(content_type: str, name: str) -> None:
+@given(
+    st.text(max_size=80) | st.just(INSTANCE),
+    st.sampled_from(["a/b/c/2026/files/x", "_at/lake/p/2026/files/x"]),
+    st.sampled_from(["", INSTANCE]),
+)
+def test_the_name_of_a_parked_object_has_its_place_its_media_type_and_its_receiver(
+    content_type: str, name: str, instance: str
+) -> None:
     content_type = content_type.encode("utf-8", "ignore").decode()
-    parked = parked_names.parked_object(name, content_type)
+    parked = parked_names.parked_object(name, content_type, instance)
     assert parked.isprintable()
     assert "//" not in parked
-    found, found_type = parked_names.unparked_object(parked)
-    assert found == name
-    assert found_type in {content_type, "application/octet-stream"}
+    found = parked_names.unparked_object(parked)
+    assert (found.name, found.instance) == (name, instance)
+    assert found.content_type in {content_type, "application/octet-stream"}
+    assert parked_names.unparked_object(parked, INSTANCE) == found
+    assert parked_names.unparked_object(parked, "f" * 32) == (None if instance else found)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from otel_modeldata.log_throttle import LogThrottle
 from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
+from ..folders.reference_search import ReferenceSearches
 from . import parked_names
 from .damaged_lines import DamagedLines
 from .delivered_marks import DeliveredMarks
@@ -103,13 +104,15 @@ class Delivery:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._damaged = DamagedLines(store)
-        self._leftovers = Leftovers(store, self._deliver_again, self._removed)
+        references = ReferenceSearches(store)
+        self._leftovers = Leftovers(store, references, self._deliver_again, self._removed)
         self._objects = ObjectDelivery(
             sink=sink,
             store=store,
             instance=instance,
             folders=folders,
             leftovers=self._leftovers,
+            references=references,
             seconds=self._seconds,
             took=self._took,
         )
@@ -117,15 +120,24 @@ class Delivery:
         self._is_stopped = False
 
     def add(self, folder: ParkedFolder) -> None:
-        """Deliver what is parked of `folder`, now or when that is possible."""
+        """Deliver what is parked of `folder`, now or when that is possible, but for what is left of it already."""
+        folder.left |= self._leftovers.names_of(folder.name)
         self._schedule(folder)
+
+    def find_again(self, name: str, size: int) -> None:
+        """Deliver `size` bytes that are parked of a folder which takes lines."""
+        if not self._leftovers.is_crowded(name):
+            logger.warning("lines of %s are parked again: was the store restored from an older copy?", name)
+        self.add(self._folders.find(name, size))
 
     def is_left(self, name: str) -> bool:
         """Whether a blob or an object is not to be delivered now, as one that is delivered and cannot be removed."""
         return name in self._leftovers
 
-    def parks(self, folder: ParkedFolder, name: str, parked: str, line_ids: Iterable[str]) -> None:
+    async def parks(self, folder: ParkedFolder, name: str, parked: str, line_ids: Iterable[str]) -> None:
         """Note that an object is parked now, perhaps once more: its line may be on the way.
+
+        This ends when no removal of what was parked there before is under way.
 
         Args:
             folder: where it is delivered.
@@ -137,7 +149,7 @@ class Delivery:
         for line_id in line_ids:
             folder.objects.ask(name, line_id)
         folder.left.discard(parked)
-        self._leftovers.forget(parked)
+        await self._leftovers.give_up(parked)
 
     def hurry(self) -> None:
         """The main store works again: look at folders at once of which nothing may be parked."""
@@ -231,7 +243,7 @@ class Delivery:
                 return
         except (StoreError, TimeoutError) as error:
             logger.debug("%s: %s", folder.name, error)
-        except ValueError as error:  # a datastore is not configured any more, or an object has other content
+        except ValueError as error:  # a datastore is not configured any more
             self._log.log(logging.WARNING, folder.place, "%s: parked lines stay parked: %s", folder.place, error)
         except Exception:  # a bug must not end the deliveries of others
             logger.exception("parked lines of %s are not delivered (bug)", folder.name)
@@ -321,7 +333,6 @@ class Delivery:
         folder = self._folders.get(name)
         if folder is None:
             folder = self._folders.find(name, 0)
-            folder.left = self._leftovers.names_of(name)
             self.add(folder)
         folder.left.discard(left)
 

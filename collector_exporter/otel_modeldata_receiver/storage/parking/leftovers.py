@@ -11,7 +11,11 @@ of these outcomes, and takes two listings of a folder, whatever the number of it
   before the delivery.
 - The copy is missing, and only a parked line names it: it waits for what becomes of that line.
 - The copy is missing, and no line names it: its rows were erased, or its line never came. It is removed after some
-  minutes, because the request that has its line may still be on the way to another receiver.
+  minutes, because the request that has its line may still be under way. Only the receiver that has parked it does
+  that, or the process that runs after it: for others its request may come at any time. If it is parked once more,
+  that waits for the end of a removal that is under way (`give_up`).
+- The copy is missing, and it is not known yet whether a line names it, because there are too many lines for one look:
+  it stays. The next look searches on (`folders/reference_search.py`).
 - The folder cannot be read now: nothing is done.
 
 A blob is removed only while its marks are there. If they are gone, the store was restored likewise, and the blob is
@@ -31,14 +35,15 @@ from otel_modeldata.log_throttle import LogThrottle
 from ...exceptions import StoreError
 from ...retry import backoff, retry_for
 from ...time_limit import timeout
-from ..folders.object_references import referred
+from ..folders.reference_search import ReferenceSearch
 from ..store import BLOB_SUFFIX, FencedError
 from .listed_folder import ListedFolder, listed_folder
-from .parked_names import parked_folder, place_of
+from .parked_names import folder_of_object, parked_folder, place_of, unparked_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..folders.reference_search import ReferenceSearches
     from ..store import Store
 
 __all__ = ["MOST_SEARCHED_BYTES", "Leftover", "Leftovers"]
@@ -46,9 +51,9 @@ __all__ = ["MOST_SEARCHED_BYTES", "Leftover", "Leftovers"]
 logger = logging.getLogger(__name__)
 
 MOST_SEARCHED_BYTES: Final = 64 << 20
-"""Lines of a folder in which the names of objects are looked for; if there are more, they may be named."""
+"""Lines of a folder in which one look searches for the names of objects."""
 _MOST: Final = 10_000
-"""Further ones are removed after the next start."""
+"""Further ones are looked for when there is room again, which is when half of them are removed."""
 _FIRST_PAUSE_SECONDS: Final = 2.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 30.0
@@ -69,12 +74,14 @@ class Leftover(NamedTuple):
         size: its bytes.
         marks: of a blob, the names and sizes of its marks.
         stored: of an object, its name in its folder.
+        is_mine: of an object, whether this receiver has parked it, in this process or an earlier one.
     """
 
     folder: str
     size: int
     marks: Sequence[tuple[str, int]] = ()
     stored: str = ""
+    is_mine: bool = False
 
 
 class _Fate(Enum):
@@ -89,6 +96,7 @@ class Leftovers:
 
     Args:
         store: the main store.
+        references: the searches for references in the folders.
         on_missing: called with the folder and the name of something that is to be delivered (again).
         on_removed: called with the folder and the name of what was removed; the name may be used again.
     """
@@ -96,24 +104,44 @@ class Leftovers:
     def __init__(
         self,
         store: Store,
+        references: ReferenceSearches,
         on_missing: Callable[[str, str], None],
         on_removed: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self._store = store
+        self._references = references
         self._on_missing = on_missing
         self._on_removed = on_removed
         self._left: dict[str, Leftover] = {}
+        self._names: dict[str, set[str]] = {}
+        """Of what is left, by the folders."""
+        self._crowded: set[str] = set()
+        """Folders of which there was more than could be taken."""
         self._unnamed_since: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._removal: tuple[str, asyncio.Event] | None = None
+        """What the background task removes now, and its end."""
         self._log = LogThrottle(logger, math.inf)
         self._is_stopped = False
 
     def __contains__(self, name: str) -> bool:
-        return name in self._left
+        """Whether `name` is left, or may be one of those for which there was no room."""
+        if name in self._left:
+            return True
+        if not self._crowded or len(self._left) < _MOST // 2:
+            return False
+        parked = unparked_object(name)
+        return parked is not None and folder_of_object(parked.name) in self._crowded
 
     def names_of(self, folder: str) -> set[str]:
         """The names of what is left of a folder."""
-        return {name for name, left in self._left.items() if left.folder == folder}
+        return set(self._names.get(folder, ()))
+
+    def is_crowded(self, folder: str) -> bool:
+        """Whether more of a folder is left than is looked at; asked when the rest of it was found again."""
+        is_crowded = folder in self._crowded
+        self._crowded.discard(folder)
+        return is_crowded
 
     def add(self, name: str, left: Leftover, *, is_refused: bool = True) -> None:
         """Look at `name` from time to time until it is removed, with its marks.
@@ -126,16 +154,29 @@ class Leftovers:
         if is_refused:
             text = "%s is delivered and cannot be removed now: look for a lease or a policy on it"
             self._log.log(logging.WARNING, place_of(left.folder), text, name)
-        if self._is_stopped or (name not in self._left and len(self._left) >= _MOST):
+        if self._is_stopped:
+            return
+        if name not in self._left and len(self._left) >= _MOST:
+            self._crowded.add(left.folder)
             return
         self._left[name] = left
+        self._names.setdefault(left.folder, set()).add(name)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="removal of delivered blobs")
 
-    def forget(self, name: str) -> None:
-        """Leave `name` to others: it is parked once more."""
-        self._left.pop(name, None)
+    async def give_up(self, name: str) -> None:
+        """Look at `name` no more, because it is parked once more; it is not being removed when this ends."""
+        self._forget(name)
+        if self._removal is not None and self._removal[0] == name:
+            await self._removal[1].wait()
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
         self._unnamed_since.pop(name, None)
+        if (left := self._left.pop(name, None)) is not None:
+            self._names[left.folder].discard(name)
+            if not self._names[left.folder]:
+                del self._names[left.folder]
 
     async def remove_now(self, name: str, size: int) -> bool:
         """Remove a delivered blob or object; False if it has grown, or its removal is refused."""
@@ -201,16 +242,18 @@ class Leftovers:
             return fates
         parked = await self._store.walk(parked_folder(folder))
         there = {one.name for one in parked}
-        stored = await referred(self._store, listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)
+        search = self._references.get(folder)
+        stored = await search.look(listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)
         blobs = [one for one in parked if one.name.endswith(BLOB_SUFFIX)]
-        waiting = await referred(self._store, blobs, missing - stored, most_bytes=MOST_SEARCHED_BYTES)
+        # Names of parked blobs are used again, so nothing of this search is remembered.
+        waiting = await ReferenceSearch(self._store).look(blobs, stored.unnamed, most_bytes=MOST_SEARCHED_BYTES)
         for name, left in found.items():
-            if not all(mark in there for mark, _ in left.marks) or left.stored in stored:
+            if not all(mark in there for mark, _ in left.marks) or left.stored in stored.named:
                 fates[name] = _Fate.DELIVER
-            elif left.stored in waiting:
-                fates[name] = _Fate.WAIT
-            elif left.stored in missing:
+            elif left.stored in waiting.unnamed and left.is_mine:
                 fates[name] = _Fate.UNNAMED
+            elif left.stored in missing:
+                fates[name] = _Fate.WAIT
         return fates
 
     async def _carry_out(self, name: str, left: Leftover, fate: _Fate) -> None:
@@ -223,7 +266,12 @@ class Leftovers:
         if fate is _Fate.DELIVER:
             self._deliver_again(name)
         elif fate is not _Fate.WAIT:
-            await self._remove(name, left)
+            self._removal = (name, asyncio.Event())
+            try:
+                await self._remove(name, left)
+            finally:
+                self._removal[1].set()
+                self._removal = None
 
     async def _remove(self, name: str, left: Leftover) -> None:
         try:
@@ -237,7 +285,8 @@ class Leftovers:
         except StoreError:
             pass
         else:
-            self.forget(name)
+            self._forget(name)
+            self._references.forget(left.folder, left.stored)
             self._on_removed(left.folder, name)
             return
         self._postpone(name, left)
@@ -249,7 +298,7 @@ class Leftovers:
 
     def _deliver_again(self, name: str) -> None:
         left = self._left[name]
-        self.forget(name)
+        self._forget(name)
         self._on_missing(left.folder, name)
 
     async def _has_grown(self, name: str, size: int) -> bool:

@@ -1,17 +1,21 @@
 """Delivers parked objects: the payloads to which lines refer.
 
 The rule: an object is delivered only if something refers to it, which is a stored line, or a parked line that will be
-stored. "Cannot be read now" is never taken for "is gone", and "no line was found" never for "no line will come".
+stored. "Cannot be read now" is never taken for "is gone", "no line was found" never for "no line will come", and "not
+searched yet" for neither: see the three answers of `folders/reference_search.py`.
 
 1. Before parked lines are delivered, the objects that they name are. A line whose id is stored already will not be
    stored again, so it needs no object: its rows may have been erased since.
 2. When all lines of a pass are delivered, the other objects are looked at. One that this process has parked is
    delivered, because its line may be on the way. It is not if its line turns out to be stored already: that was asked
    when the object came (`Sink.is_superseded`), and could not be answered then, because the folder could not be read.
-3. What an earlier process has parked, or another one, is delivered if a stored line refers to it. If its copy is there,
-   it is delivered already. Otherwise it waits, and holds up nothing: see `leftovers.py`, which also removes it.
+3. What an earlier process has parked is delivered if a stored line refers to it. If its copy is there, it is delivered
+   already. Otherwise, and if that is not known yet, it waits, and holds up nothing: see `leftovers.py`, which goes on
+   with the search, and also removes it. What other receivers have parked is theirs.
+4. An object whose name has other content by now concerns only itself: see `refused_objects.py`.
 
-One pass takes one listing of the folder at most, and reads its lines only if an object is in doubt.
+One pass takes one listing of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
+part.
 """
 
 from __future__ import annotations
@@ -23,15 +27,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...retry import retry_for
 from ...time_limit import timeout
-from ..folders.object_references import files_named_in, referred
+from ..folders.object_references import files_named_in
 from . import parked_names
 from .leftovers import MOST_SEARCHED_BYTES, Leftover
 from .listed_folder import ListedFolder, listed_folder
+from .refused_objects import RefusedObjects
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from ...line import Line
+    from ..folders.reference_search import ReferenceSearches
     from ..sink import Sink
     from ..store import Store
     from .leftovers import Leftovers
@@ -51,12 +57,13 @@ _NO_ID: Final = ""
 
 
 class _Parked(NamedTuple):
-    """An object: where it is parked, its size, its own name and its media type."""
+    """An object: where it is parked, its size, its own name and its media type, and who has parked it."""
 
     parked: str
     size: int
     name: str
     content_type: str
+    instance: str
 
     @property
     def file(self) -> bytes:
@@ -72,6 +79,7 @@ class ObjectDelivery:
         instance: that of the sink.
         folders: the parked folders.
         leftovers: removes what is delivered.
+        references: the searches for references, shared with `leftovers`.
         seconds: how long the place of a folder may take for this many bytes in the present attempt.
         took: called with a folder whose place took something.
     """
@@ -84,6 +92,7 @@ class ObjectDelivery:
         instance: str,
         folders: ParkedFolders,
         leftovers: Leftovers,
+        references: ReferenceSearches,
         seconds: Callable[[ParkedFolder, int], float],
         took: Callable[[ParkedFolder], None],
     ) -> None:
@@ -92,6 +101,8 @@ class ObjectDelivery:
         self._instance = instance
         self._folders = folders
         self._leftovers = leftovers
+        self._references = references
+        self._refused = RefusedObjects(store)
         self._seconds = seconds
         self._took = took
         self._large = asyncio.Semaphore(1)
@@ -145,8 +156,11 @@ class ObjectDelivery:
         listed = await self._listed(folder) if doubtful else ListedFolder((), {})
         there = {one.name for one in doubtful if listed.files.get(one.name) == one.size}
         missing = {one.name for one in doubtful} - there
-        async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
-            needed = await referred(self._store, listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)
+        needed: set[str] = set()
+        if missing:
+            async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
+                search = self._references.get(folder.name)
+                needed = (await search.look(listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)).named
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful
@@ -162,7 +176,7 @@ class ObjectDelivery:
         return [
             _Parked(one.name, one.size, *unparked)
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size and (unparked := parked_names.unparked_object(one.name))
+            if one.size and (unparked := parked_names.unparked_object(one.name, self._instance))
         ]
 
     async def _listed(self, folder: ParkedFolder) -> ListedFolder:
@@ -199,16 +213,21 @@ class ObjectDelivery:
     async def _deliver_one(self, folder: ParkedFolder, one: _Parked) -> None:
         content = await self._store.read(one.parked, 0, one.size)
         async with timeout(self._seconds(folder, one.size)):
-            await self._store.put(one.name, content, one.content_type)
+            try:
+                await self._store.put(one.name, content, one.content_type)
+            except ValueError as error:
+                await self._refused.keep(folder, one.name, content, error)
         self._took(folder)
         await self._settle(folder, one, is_delivered=True)
 
     async def _settle(self, folder: ParkedFolder, one: _Parked, *, is_delivered: bool = False) -> None:
         """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers.py`."""
-        left = Leftover(folder.name, one.size, stored=one.name)
+        left = Leftover(folder.name, one.size, stored=one.name, is_mine=one.instance == self._instance)
         if not (is_delivered and await self._leftovers.remove_now(one.parked, one.size)):
             folder.left.add(one.parked)
             self._leftovers.add(one.parked, left, is_refused=is_delivered)
+        if is_delivered:
+            self._references.forget(folder.name, one.name)
         folder.objects.forget(one.name)
         self._folders.removed(folder, one.size)
 

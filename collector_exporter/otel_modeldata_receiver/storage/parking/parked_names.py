@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..mounts import mount_of
-from ..store import BLOB_SUFFIX
+from ..store import BLOB_SUFFIX, is_checked_name
 
 if TYPE_CHECKING:
     from ..sink_limits import SinkLimits
@@ -20,6 +20,7 @@ __all__ = [
     "PARKED",
     "DeliveredMark",
     "ParkedBlob",
+    "ParkedObject",
     "damaged_object",
     "delivered_mark",
     "folder_of_object",
@@ -31,6 +32,7 @@ __all__ = [
     "parked_objects",
     "place_of",
     "read_mark",
+    "refused_object",
     "unparked_object",
 ]
 
@@ -38,7 +40,9 @@ PARKED: Final = "_parked"
 """First segment of the folders with parked lines, in the main store."""
 _FILES: Final = "files"
 _BLOB: Final = re.compile(rf"{PARKED}/(?P<folder>.+)/(?P<instance>[0-9a-f]{{32}})\d+\.jsonl", re.ASCII)
-_OBJECT: Final = re.compile(rf"{PARKED}/(?P<place>.+/{_FILES})/(?P<type>[^/]+)/(?P<name>[^/.][^/]*)", re.ASCII)
+_OBJECT: Final = re.compile(
+    rf"{PARKED}/(?P<place>.+/{_FILES})/(?:(?P<instance>[0-9a-f]{{32}})/)?(?P<type>[^/]+)/(?P<name>[^/.][^/]*)", re.ASCII
+)
 """Not the drafts of a process that was killed while it wrote a file: their names begin with a dot."""
 _MARK: Final = re.compile(r"(?P<stem>.+)-(?P<size>\d+)-(?P<digest>[0-9a-f]{64})\.delivered", re.ASCII)
 _LONGEST_TYPE: Final = 200
@@ -49,6 +53,20 @@ class ParkedBlob(NamedTuple):
     """The parts of the name of a blob with parked lines: the folder of the lines, and who wrote it."""
 
     folder: str
+    instance: str
+
+
+class ParkedObject(NamedTuple):
+    """What the name of a parked object states.
+
+    Attributes:
+        name: its own name, where it will be.
+        content_type: its media type.
+        instance: who has parked it; empty where a command or an older receiver did: any receiver delivers it.
+    """
+
+    name: str
+    content_type: str
     instance: str
 
 
@@ -87,6 +105,12 @@ def read_mark(name: str) -> DeliveredMark | None:
     return None if match is None else DeliveredMark(match["stem"] + BLOB_SUFFIX, int(match["size"]), match["digest"])
 
 
+def refused_object(name: str, digest: str) -> str:
+    """Where the content of a parked object is kept whose name has other content; named like the payload of an event."""
+    folder, _, file = name.rpartition(f"/{_FILES}/")
+    return f"{damaged_object(folder, digest)}/{_FILES}/{file.replace('/', '-')}"
+
+
 def damaged_object(folder: str, digest: str) -> str:
     """Where a parked line of `folder` is kept that is no JSON any more."""
     return f"_quarantine/damaged/{folder}/{digest}"
@@ -111,17 +135,20 @@ def parked_objects(folder: str) -> str:
     return f"{parked_folder(folder)}/{_FILES}"
 
 
-def parked_object(name: str, content_type: str) -> str:
-    """Where the object `name` is parked; a segment of the name has its media type."""
+def parked_object(name: str, content_type: str, instance: str = "") -> str:
+    """Where the object `name` is parked; segments of the name have who parks it and its media type."""
     encoded = quote(content_type, safe="")
     encoded = encoded if 0 < len(encoded) <= _LONGEST_TYPE else quote(_OTHER_TYPE, safe="")
-    return f"{parked_objects(folder_of_object(name))}/{encoded}/{name.rpartition('/')[2]}"
+    owner = f"{instance}/" if instance else ""
+    return f"{parked_objects(folder_of_object(name))}/{owner}{encoded}/{name.rpartition('/')[2]}"
 
 
-def unparked_object(name: str) -> tuple[str, str] | None:
-    """The name and the media type of the object that is parked as `name`; None for another name."""
+def unparked_object(name: str, instance: str = "") -> ParkedObject | None:
+    """The object that is parked as `name`; None for another name, or if it is for another instance than this one."""
     match = _OBJECT.fullmatch(name)
-    return None if match is None else (f"{match['place']}/{match['name']}", unquote(match["type"]))
+    if match is None or (instance and match["instance"] not in {None, instance}) or not is_checked_name(name):
+        return None
+    return ParkedObject(f"{match['place']}/{match['name']}", unquote(match["type"]), match["instance"] or "")
 
 
 def place_of(folder: str) -> str:

@@ -30,13 +30,13 @@ def parked_sizes(sizes: Mapping[str, int], instance: str) -> ParkedSizes:
     others: set[str] = set()
     for name, size in sizes.items():
         blob = parked_names.parked_blob(name)
-        unparked = parked_names.unparked_object(name)
+        unparked = parked_names.unparked_object(name, instance)
         if blob is not None and blob.instance != instance:
             if size:
                 others.add(blob.instance)
         elif blob is not None:
             folders[blob.folder] = folders.get(blob.folder, 0) + size
         elif unparked is not None:
-            folder = parked_names.folder_of_object(unparked[0])
+            folder = parked_names.folder_of_object(unparked.name)
             folders[folder] = folders.get(folder, 0) + size
     return ParkedSizes(folders, others)

@@ -255,9 +255,9 @@ class ParkingSink:
                     parked = self._begin(folder, error)
             if not await parked.enter():
                 continue
-            place = parked_names.parked_object(name, content_type)
-            self._delivery.parks(parked, name, place, line_ids)
+            place = parked_names.parked_object(name, content_type, self._instance)
             try:
+                await self._delivery.parks(parked, name, place, line_ids)
                 await self._sink.put(place, content, content_type)
             finally:
                 parked.leave()
@@ -331,8 +331,7 @@ class ParkingSink:
         sizes, _ = await self._parked()
         for folder, size in sizes.items():
             if size and folder not in known and self._folders.get(folder) is None:
-                logger.warning("lines of %s are parked again: was the store restored from an older copy?", folder)
-                self._delivery.add(self._folders.find(folder, size))
+                self._delivery.find_again(folder, size)
 
     async def _parked(self) -> ParkedSizes:
         objects = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)

@@ -64,7 +64,7 @@ def test_the_payloads_of_parked_lines_are_found_where_they_are_parked(
     _, facts = audited(capsys, tmp_path, "--running")
     assert [statement(facts)[name] for name in ("stored", "quarantined", "missing")] == [1, 1, 0]
     assert (counts(facts), facts["parked"]) == ({}, {"credit/blue": 1, "_quarantine": 1})
-    for payload in (tmp_path / "_parked").glob("*/**/files/*/*"):
+    for payload in (tmp_path / "_parked").glob("*/**/files/*/*/*"):
         payload.unlink()
     _, facts = audited(capsys, tmp_path, "--running")
     assert (counts(facts), facts["unattributed_quarantined"]) == ({"dataref": 1}, 1)

@@ -1,0 +1,198 @@
+"""An object that no line names is removed, but never one whose request comes again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import virtual_time
+from memory_store import line_to, lines
+from parked_payload import NAME, OTHER, PLACE, Kept, direct, send
+from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
+
+from otel_modeldata_receiver import telemetry
+from otel_modeldata_receiver.exceptions import StoreError
+from otel_modeldata_receiver.storage.parking import leftovers
+from otel_modeldata_receiver.storage.parking.parked_names import parked_object
+from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
+from otel_modeldata_receiver.storage.sink import Sink
+
+
+class Full(Kept):
+    """A store that can be read, and of which some folders take nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full: set[str] = set()
+        self.removals: dict[str, float] = {}
+        """Seconds that removals take."""
+        self.begun = asyncio.Event()
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        if any(name.startswith(folder) for folder in self.full):
+            await asyncio.sleep(self.latency)
+            raise StoreError("403 quota")
+        return await super().put(name, content, content_type)
+
+    async def create(self, name: str) -> object:
+        if any(name.startswith(folder) for folder in self.full):
+            await asyncio.sleep(self.latency)
+            raise StoreError("403 quota")
+        return await super().create(name)
+
+    async def remove(self, name: str, size: int) -> None:
+        if name in self.removals:
+            self.begun.set()
+            await asyncio.sleep(self.removals.pop(name))
+        await super().remove(name, size)
+
+
+def other_sink(store: Kept) -> ParkingSink:
+    instruments = telemetry.instruments()
+    sink = Sink(store, instance=OTHER, instruments=instruments)
+    return ParkingSink(sink, store, instance=OTHER, instruments=instruments)
+
+
+@in_virtual_time
+async def test_a_request_that_comes_again_during_the_removal_of_its_object_waits_for_the_end_of_it() -> None:
+    store = Full()
+    store.full = {BAD}
+    await sink_on(store).put(NAME, b"person", "image/png")
+    await kill_what_runs()
+    store.removals = {PLACE: 20.0}
+    sink = sink_on(store)
+    await sink.start()
+    store.full = set()
+    await direct(store, sink)
+    store.full = {BAD}
+    await store.begun.wait()
+    assert await send(sink, "1")
+    await asyncio.sleep(60.0)
+    store.full = set()
+    await until(lambda: not store.parked())
+    assert (store.objects[NAME], store.stored(BAD)) == (b"person", ["1"])
+    await sink.close()
+
+
+@in_virtual_time
+async def test_what_is_parked_once_more_before_its_removal_begins_is_not_removed() -> None:
+    store = Full()
+    store.full = {BAD}
+    names = [f"{BAD}/files/{number}" for number in range(10)]
+    sink = sink_on(store)
+    for name in names:
+        await sink.put(name, b"person", "image/png")
+    await kill_what_runs()
+    places = [parked_object(name, "image/png", PLACE.split("/")[-3]) for name in names]
+    store.removals = {places[0]: 10.0}
+    sink = sink_on(store)
+    await sink.start()
+    store.full = set()
+    await direct(store, sink)
+    store.full = {BAD}
+    await store.begun.wait()
+    assert await send(sink, "1", names[5])  # while the first one is being removed
+    store.full = set()
+    await until(lambda: not store.parked())
+    assert {name for name in names if name in store.objects} == {names[5]}
+    await sink.close()
+
+
+@pytest.mark.parametrize("wait", [0.0, 2.0, 300.0])
+def test_a_receiver_does_not_remove_what_another_one_has_parked(wait: float) -> None:
+    async def history() -> None:
+        store = Full()
+        store.full = {BAD}
+        names = [f"{BAD}/files/{number}" for number in range(20)]
+        mine = sink_on(store)
+        await asyncio.gather(*(mine.put(name, b"person", "image/png") for name in names))
+        await kill_what_runs()
+        theirs = other_sink(store)
+        await theirs.start()
+        store.full = set()
+        await theirs.append(BAD, lines("theirs"))
+        await asyncio.sleep(1200.0)
+        assert len(store.parked()) == 20
+        store.full = {BAD}
+        mine = sink_on(store)
+        await mine.start()
+        await asyncio.sleep(wait)
+        assert all([await send(mine, name.rpartition("/")[2], name) for name in names])
+        await asyncio.sleep(1200.0)
+        store.full = set()
+        await until(lambda: not store.parked())
+        assert all(store.objects[name] == b"person" for name in names)
+        assert len(store.stored(BAD)) == 21
+        await mine.close()
+        await theirs.close()
+
+    virtual_time.run(history())
+
+
+@in_virtual_time
+async def test_nor_does_it_park_its_own_lines_because_of_them() -> None:
+    store = Full()
+    theirs = other_sink(store)
+    resumed = asyncio.ensure_future(theirs.resume())
+    await asyncio.sleep(1.0)
+    store.full = {BAD}
+    mine = sink_on(store)
+    await mine.put(NAME, b"person", "image/png")
+    store.full = set()
+    store.hung = {NAME}  # its own receiver cannot deliver it
+    for _ in range(400):
+        await asyncio.sleep(1.0)
+        assert not theirs.is_parked(BAD)
+    store.hung = set()
+    await until(lambda: not store.parked())
+    resumed.cancel()
+    await mine.close()
+    await theirs.close()
+
+
+@in_virtual_time
+async def test_an_object_that_belongs_to_no_receiver_is_delivered_if_a_line_names_it_and_else_stays() -> None:
+    """As a command writes them beside a parked line, or an older receiver did."""
+    store = Kept()
+    named, unnamed = (f"{BAD}/files/{one}" for one in ("named", "unnamed"))
+    for name in (named, unnamed):
+        store.objects[parked_object(name, "image/png")] = b"person"
+    blob = f"{BAD}/{OTHER}000000.jsonl"
+    store.contents[blob], store.blocks[blob] = line_to(1, named).data, []
+    sink = sink_on(store)
+    await sink.start()
+    await until(lambda: not sink.is_parked(BAD))
+    await asyncio.sleep(3600.0)
+    assert (store.objects[named], unnamed in store.objects) == (b"person", False)
+    assert store.parked() == [parked_object(unnamed, "image/png")]
+    await sink.close()
+
+
+def test_more_objects_than_are_looked_at_leave_their_folder_direct(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(leftovers, "_MOST", 20)
+
+    async def outage() -> None:
+        store = Kept()
+        store.keeps_all = True
+        sink = sink_on(store)
+        store.broken = {BAD}
+        names = [f"{BAD}/files/{number}" for number in range(50)]
+        for name in names:
+            assert await send(sink, name.rpartition("/")[2], name)
+        resumed = asyncio.ensure_future(sink.resume())
+        await direct(store, sink)
+        for _ in range(600):
+            await asyncio.sleep(1.0)
+            assert not sink.is_parked(BAD)
+        puts = store.count("put")
+        store.keeps_all = False
+        await until(lambda: not store.parked())
+        assert store.count("put") == puts  # no payload is sent again
+        assert all(store.objects[name] == b"person" for name in names)
+        resumed.cancel()
+        await sink.close()
+
+    virtual_time.run(outage())
+    assert [one for one in caplog.messages if "parked again" in one] == []
