@@ -17,6 +17,9 @@ MOST_BYTES: Final = 64 * 1024
 """Of a request that waits: it is in memory before it is admitted, and a larger one takes long enough alone."""
 _MOST_REQUESTS: Final = 8
 _SECONDS: Final = 0.003
+_REST_SECONDS: Final = 0.1
+"""After a request that waited in vain, the next ones go on alone for so long: else, while others are stuck, a lone sender
+would wait 3 ms more for each answer."""
 
 
 class Bursts:
@@ -25,6 +28,11 @@ class Bursts:
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._rests_until = 0.0
+
+    def are_useful(self) -> bool:
+        """Whether others probably come, too."""
+        return asyncio.get_running_loop().time() >= self._rests_until
 
     async def join(self) -> None:
         """Wait until there are enough requests, or the first of them has waited for long enough."""
@@ -34,8 +42,13 @@ class Bursts:
         if len(self._waiting) >= _MOST_REQUESTS:
             self._go_on()
         elif self._timer is None:
-            self._timer = loop.call_later(_SECONDS, self._go_on)
+            self._timer = loop.call_later(_SECONDS, self._end)
         await turn
+
+    def _end(self) -> None:
+        if len(self._waiting) == 1:
+            self._rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
+        self._go_on()
 
     def _go_on(self) -> None:
         if self._timer is not None:

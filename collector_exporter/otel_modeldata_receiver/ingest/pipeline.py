@@ -142,7 +142,8 @@ class Pipeline:
             if info.client is not None:
                 info.client.check_known()
             message = await self._read_slots.take(read)
-            if len(message) <= bursts.MOST_BYTES and len(self._tasks) >= _MANY_REQUESTS:
+            is_small = len(message) <= bursts.MOST_BYTES
+            if is_small and len(self._tasks) >= _MANY_REQUESTS and self._bursts.are_useful():
                 self._read_slots.release()
                 await self._bursts.join()
                 answer, held = self._begun(message, info, convert)

@@ -46,6 +46,8 @@ _RUN_BYTES: Final = 64 * 1024
 """Small records that are mapped together, in a third of a millisecond."""
 _MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
 """Their lines: ordinary ones are at most twice as large as their records."""
+_FEWER: Final = 4
+"""Where lines are larger than that, as with a long source in each, so many times fewer are made together."""
 _CHUNK_RECORDS: Final = 16
 _CHUNK_BYTES: Final = 16 * 1024
 """Larger records are mapped fewer at a time: each of them may have thousands of values."""
@@ -168,12 +170,13 @@ class Outcomes:
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
             size = sum(run.size for run in runs)
-            if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + len(runs) <= most_folders:
+            opened = sum(run.folder not in lines for run in runs)
+            if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 chunk = chunk[: sum(len(run.lines) for run in runs)]
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
-                most_records = _CHUNK_RECORDS if runs else most_records  # lines that grow are made fewer at a time
+                most_records = max(1, most_records // _FEWER) if runs else most_records
                 chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
                 size, last = yield from self._map_each(chunk, share, scope)
             sent = sum(map(len, chunk))

@@ -54,6 +54,21 @@ def test_requests_go_on_when_they_are_enough_or_the_first_has_waited(
     assert joined(pauses) == expected
 
 
+def test_after_a_request_that_waited_in_vain_others_go_on_alone_for_a_while() -> None:
+    async def main() -> list[bool]:
+        made, useful = Bursts(), []
+        useful.append(made.are_useful())
+        await made.join()
+        useful.append(made.are_useful())
+        await asyncio.sleep(0.1)
+        useful.append(made.are_useful())
+        await asyncio.gather(made.join(), made.join())
+        useful.append(made.are_useful())
+        return useful
+
+    assert run(main()) == [True, False, True, True]
+
+
 def test_a_caller_that_goes_away_does_not_affect_the_others() -> None:
     async def main() -> list[bool]:
         made = Bursts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -19,7 +19,7 @@ from otel_modeldata_receiver.mapping.event import PlacedLine
 from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
-from otel_modeldata_receiver.mapping.outcomes import PIECE_BYTES, Mapped
+from otel_modeldata_receiver.mapping.outcomes import PIECE_BYTES, Mapped, Outcomes
 from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
@@ -196,6 +196,28 @@ def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None
     assert fast == plain
     assert [len(lines) for lines in fast.lines.values()] == [8, 8]
     assert [one.records for one in fast.rejected] == [8]
+
+
+@pytest.mark.parametrize("most_folders", [1, 2, 10])
+def test_at_the_bound_on_folders_records_of_open_ones_are_mapped_together(
+    monkeypatch: pytest.MonkeyPatch, most_folders: int
+) -> None:
+    alone: list[int] = []
+    map_each = Outcomes._map_each
+
+    def counted(self: Outcomes, chunk: Sequence[bytes], *rest: Any) -> Any:
+        alone.append(len(chunk))
+        return map_each(self, chunk, *rest)
+
+    monkeypatch.setattr(Outcomes, "_map_each", counted)
+    made = map_records(
+        decode(raw_request([numbered(number) for number in range(200, 840)], resource().SerializeToString())),
+        arrival_ns=NOON,
+        destinations=Destinations(None),
+        limits=LimitsConfig(backfill=("*",), folders_per_request=most_folders),
+    )
+    assert (made.rejected, [len(lines) for lines in made.lines.values()]) == ((), [640])
+    assert sum(alone) < 20
 
 
 def test_lines_that_grow_come_in_pieces_of_bounded_size_with_templates_too() -> None:
