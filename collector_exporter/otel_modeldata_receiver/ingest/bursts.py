@@ -18,8 +18,8 @@ MOST_BYTES: Final = 64 * 1024
 _MOST_REQUESTS: Final = 8
 _SECONDS: Final = 0.003
 _REST_SECONDS: Final = 0.1
-"""After a request that waited in vain, the next ones go on alone for so long: else, while others are stuck, a lone sender
-would wait 3 ms more for each answer."""
+"""After a request that waited in vain, others go on alone for so long: else, while some are stuck, a sender that is
+alone would wait 3 ms more for each answer."""
 
 
 class Bursts:

@@ -42,6 +42,7 @@ the same time. Ordinary requests, whose lines are at most twice as large, are on
 _PIECE_RECORDS: Final = 1024
 """The lines of a piece are queued and remembered in one go."""
 _RUN_RECORDS: Final = 64
+"""Where runs are shorter, as in the records of some events a second, fewer are looked at together."""
 _RUN_BYTES: Final = 64 * 1024
 """Small records that are mapped together, in a third of a millisecond."""
 _MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
@@ -164,6 +165,7 @@ class Outcomes:
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
         most_folders, most_records = self._limits.folders_per_request, _RUN_RECORDS
+        longest = _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
             chunk = _cut(records[done : done + most_records], _RUN_BYTES)
             folders = len(lines)
@@ -172,11 +174,14 @@ class Outcomes:
             size = sum(run.size for run in runs)
             opened = sum(run.folder not in lines for run in runs)
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
-                chunk = chunk[: sum(len(run.lines) for run in runs)]
+                taken = sum(len(run.lines) for run in runs)
+                most_records = longest if taken == len(chunk) else min(longest, max(_CHUNK_RECORDS, 2 * taken))
+                chunk = chunk[:taken]
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
-                most_records = max(1, most_records // _FEWER) if runs else most_records
+                if runs:
+                    most_records = longest = max(1, most_records // _FEWER)
                 chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
                 size, last = yield from self._map_each(chunk, share, scope)
             sent = sum(map(len, chunk))
