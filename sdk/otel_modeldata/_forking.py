@@ -89,8 +89,10 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     global _is_held_for_fork  # noqa: PLW0603
     if _is_held_for_fork:
-        _is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
-        guard.release()
+        try:
+            guard.release()
+        finally:
+            _is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
 
 
 def _after_fork_in_child() -> None:

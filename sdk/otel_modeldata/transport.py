@@ -6,6 +6,8 @@ the group `otel_modeldata_transport`, as the receiver does for `OTEL_MODELDATA_S
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import weakref
 from typing import NamedTuple, Protocol
 
@@ -103,7 +105,9 @@ class OpenTransports:
 
     def __init__(self) -> None:
         self._open: weakref.WeakSet[ForkAwareTransport] = weakref.WeakSet()
-        _forking.on_fork(before=self._hold, after_in_parent=self._go_on, after_in_child=self._open.clear)
+        self._held: dict[int, list[ForkAwareTransport]] = {}
+        """By the thread that forks; one of them may be closed meanwhile."""
+        _forking.on_fork(before=self._hold, after_in_parent=self._go_on, after_in_child=self._forget)
 
     def add(self, transport: ForkAwareTransport) -> None:
         """Register an open transport."""
@@ -114,9 +118,15 @@ class OpenTransports:
         self._open.discard(transport)
 
     def _hold(self) -> None:
-        for transport in list(self._open):
+        held = self._held[threading.get_ident()] = list(self._open)
+        for transport in held:
             transport.hold_for_fork()
 
     def _go_on(self) -> None:
-        for transport in list(self._open):
-            transport.go_on_after_fork()
+        with contextlib.ExitStack() as every_one:  # a signal handler may raise in the middle
+            for transport in self._held.pop(threading.get_ident(), ()):
+                every_one.callback(transport.go_on_after_fork)
+
+    def _forget(self) -> None:
+        self._open.clear()
+        self._held.clear()

@@ -117,7 +117,8 @@ class GrpcTransport:
                 answer = self._call(request)
             finally:
                 place.release()
-            if self._interrupted is not channel or self._is_closed:
+            is_cancelled = isinstance(answer, Retry) and answer.code == grpc.StatusCode.CANCELLED.name
+            if not is_cancelled or self._interrupted is not channel or self._is_closed:
                 return answer
             # The fork waits for the places. Locks are not fair: without a pause this thread would get one each time.
             sleep(FORK_WAITS_SECONDS)
@@ -215,10 +216,12 @@ class GrpcTransport:
 
     def go_on_after_fork(self) -> None:
         """Allow calls in the parent again."""
-        if self._interrupted is self._channel and not self._is_closed:
-            self._open()
-        for _ in range(len(self._held_for_fork)):  # another thread that forks adds to them from here on
-            self._held_for_fork.pop().release()
+        try:
+            if self._interrupted is self._channel and not self._is_closed:
+                self._open()
+        finally:  # a signal handler may raise
+            for _ in range(len(self._held_for_fork)):  # another thread that forks adds to them from here on
+                self._held_for_fork.pop().release()
 
 
 _transports = OpenTransports()

@@ -20,14 +20,14 @@ __all__ = ["LONG_AT_ONCE", "note_outcome", "set_patience"]
 LONG_AT_ONCE: Final = 4
 """Long attempts that run at the same time; the others are for places that answer soon, or fail soon."""
 _FIRST_LONG: Final = 8.0
-_LONGEST: Final = 32.0
-"""A request to a store takes 30 s at most."""
+_DOUBLINGS: Final = 2
+"""To 32 times as long: a request to a store takes 30 s at most. An outage of a day has thousands of failures."""
 
 
 def set_patience(folder: ParkedFolder, running: Iterable[ParkedFolder]) -> None:
     """Set `patience` of a folder, a factor, for an attempt that begins beside those that are running."""
     is_long = folder.failures % 2 == 1 and sum(1 for other in running if other.patience > 1.0) < LONG_AT_ONCE
-    folder.patience = min(_FIRST_LONG * 2.0 ** (folder.failures // 2), _LONGEST) if is_long else 1.0
+    folder.patience = _FIRST_LONG * 2.0 ** min(folder.failures // 2, _DOUBLINGS) if is_long else 1.0
 
 
 def note_outcome(folder: ParkedFolder, *, has_delivered: bool) -> None:

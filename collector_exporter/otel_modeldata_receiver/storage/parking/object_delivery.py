@@ -21,10 +21,12 @@ part.
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from .parked_folders import ParkedFolder, ParkedFolders
 
 __all__ = ["ObjectDelivery"]
+
+logger = logging.getLogger(__name__)
 
 _LARGE_BYTES: Final = 1 << 20
 """Objects above this size are delivered one at a time."""
@@ -144,12 +148,13 @@ class ObjectDelivery:
             TimeoutError: it does not answer in time.
         """
         objects = [one for one in await self._parked(folder) if one.parked not in folder.left]
-        asked = {one.name: folder.objects.asked(one.name) for one in objects}
+        asked = {one.name: frozenset(folder.objects.asked(one.name)) for one in objects}
+        own = {one.name for one in objects if folder.objects.is_own(one.name)}
         stored = await self._stored(folder, set().union(*asked.values()))
         doubtful = [
             one
             for one in objects
-            if not folder.objects.is_own(one.name)
+            if one.name not in own
             or folder.objects.is_doubtful(one.name)
             or (asked[one.name] and asked[one.name] <= stored)
         ]
@@ -158,18 +163,28 @@ class ObjectDelivery:
         missing = {one.name for one in doubtful} - there
         needed: set[str] = set()
         if missing:
-            async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
-                search = self._references.get(folder.name)
-                needed = (await search.look(listed.blobs, missing, most_bytes=MOST_SEARCHED_BYTES)).named
+            needed = await self._named(folder, listed, missing)
+        # What was parked once more meanwhile has a line on its way: the next pass delivers it.
+        again = {name for name in asked if folder.objects.is_own(name) and name not in own}
+        again.update(name for name, ids in asked.items() if ids != folder.objects.asked(name))
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful
-            if one.name not in needed
+            if one.name not in needed and one.name not in again
         )
-        await self._deliver(
-            folder, [one for one in objects if one.name not in there and one.name not in missing - needed]
-        )
+        kept = there | (missing - needed) | again
+        await self._deliver(folder, [one for one in objects if one.name not in kept])
         return bool(objects)
+
+    async def _named(self, folder: ParkedFolder, listed: ListedFolder, names: set[str]) -> set[str]:
+        """Those of some objects that a stored line is known to name; lines that cannot be read name none yet."""
+        try:
+            async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
+                search = self._references.get(folder.name)
+                return (await search.look(listed.blobs, names, most_bytes=MOST_SEARCHED_BYTES)).named
+        except (StoreError, TimeoutError) as error:
+            logger.debug("%s: lines are not searched now: %s", folder.name, error)
+            return set()
 
     async def _parked(self, folder: ParkedFolder) -> list[_Parked]:
         below = parked_names.parked_objects(folder.name)
