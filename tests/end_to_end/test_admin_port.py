@@ -13,7 +13,7 @@ from certificate_files import make_certificates
 from otlp_requests import record, request
 from otlp_sender import send_request
 from prometheus_server import program, scraping
-from receiver_process import wait_until
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

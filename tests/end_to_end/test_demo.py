@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from receiver_process import wait_until
 from recording_backend import RecordingBackend
+from waiting import wait_until
 
 import otel_modeldata_reader as reader
 

@@ -24,8 +24,8 @@ from containers import (
 from fault_proxy import Fault, FaultProxy, always, no_faults
 from gateway import CONFIGS
 from otlp_sender import SPAN, model_data, send, send_once, send_span
-from receiver_process import wait_until
 from recording_backend import RecordingBackend
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,8 @@ import pytest
 from certificate_files import make_certificates
 from otlp_requests import NOON, ROWS, record, request, scopes_of
 from otlp_sender import LOGS, model_data, send, send_request
-from receiver_process import lines_below, wait_for_lines, wait_until
+from receiver_process import lines_below, wait_for_lines
+from waiting import wait_until
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations

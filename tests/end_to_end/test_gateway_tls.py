@@ -14,7 +14,8 @@ from certificate_files import make_certificates
 from cryptography import x509
 from otlp_requests import request
 from otlp_sender import LOGS, SEND_SECONDS, model_data
-from receiver_process import lines_below, wait_for_lines, wait_until
+from receiver_process import lines_below, wait_for_lines
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

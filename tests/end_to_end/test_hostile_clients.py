@@ -23,7 +23,8 @@ from live_receiver import INSTANCE
 from otlp_load import RETRY_INFO, Load
 from otlp_requests import record, request, varint
 from otlp_sender import LOGS, model_data, send_once
-from receiver_process import lines_below, open_files, peak_rss, wait_until
+from receiver_process import lines_below, open_files, peak_rss
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ import pytest
 from gzip_bombs import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros
 from live_receiver import INSTANCE
 from otlp_requests import NOON, record, request
-from receiver_process import lines_below, open_files, peak_rss, wait_until
+from receiver_process import lines_below, open_files, peak_rss
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

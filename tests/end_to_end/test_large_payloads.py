@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from otlp_requests import NOON, record
 from otlp_sender import model_data, send
-from receiver_process import wait_until
+from waiting import wait_until
 
 from otel_modeldata import semconv
 

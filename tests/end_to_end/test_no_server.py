@@ -14,7 +14,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

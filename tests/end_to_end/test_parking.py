@@ -20,7 +20,8 @@ from local_blobs import blobs_below
 from otlp_load import Load
 from otlp_requests import NOON, record, request
 from otlp_sender import send_request
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

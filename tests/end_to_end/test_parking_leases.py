@@ -19,7 +19,7 @@ from local_blobs import blobs_below
 from otlp_load import Load
 from otlp_requests import NOON, record, request
 from otlp_sender import send_request
-from receiver_process import wait_until
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,9 @@ from history import check
 from lost_acks import LostAcks
 from otlp_load import Load
 from otlp_sender import model_data, send
-from receiver_process import lines_below, wait_for_lines, wait_until
+from receiver_process import lines_below, wait_for_lines
 from scoring_process import ScoringProcess
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

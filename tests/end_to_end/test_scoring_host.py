@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below
 from recording_backend import RecordingBackend
 from scoring_host import DEPLOY
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

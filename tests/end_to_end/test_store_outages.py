@@ -23,7 +23,7 @@ from history import check
 from live_receiver import INSTANCE
 from otlp_load import Load
 from otlp_sender import model_data, send
-from receiver_process import wait_until
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from receiver_process import wait_until
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from otlp_requests import NOON, record, request
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below
 from recorded_metrics import RecordedMetrics
+from waiting import wait_until
 
 from otel_modeldata import Collector
 from otel_modeldata.environment import read_environment

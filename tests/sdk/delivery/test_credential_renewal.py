@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import grpc
 import pandas as pd
 import pytest
-from receiver_process import wait_until
 from recording_backend import RecordingBackend
+from waiting import wait_until
 
 import otel_modeldata
 from otel_modeldata import Collector

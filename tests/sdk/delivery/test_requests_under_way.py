@@ -6,8 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from receiver_process import wait_until
 from scripted_endpoint import Endpoint, FakeRecord
+from waiting import wait_until
 
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry, most_at_once

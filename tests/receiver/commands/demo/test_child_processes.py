@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from receiver_process import wait_until
+from waiting import wait_until
 
 from otel_modeldata_receiver.commands.demo.child_processes import ChildProcess, ChildProcesses, environment
 from otel_modeldata_receiver.commands.demo.exceptions import ProcessEndedError

@@ -14,7 +14,7 @@ import pytest
 from audited_store import audited, raw_event, send
 from azure_reader import JobFailedError, blob_name, rows_below
 from otlp_requests import NOON, record
-from receiver_process import ReceiverProcess, wait_until
+from waiting import wait_until
 
 import otel_modeldata_reader as reader
 from otel_modeldata import semconv
@@ -22,7 +22,7 @@ from otel_modeldata_receiver.commands import main
 
 if TYPE_CHECKING:
     from azurite import Azurite
-    from receiver_process import StartReceiver
+    from receiver_process import ReceiverProcess, StartReceiver
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,9 @@ from gateway import free_port
 from live_receiver import live_receiver
 from otlp_requests import record, request
 from otlp_sender import send_request
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below
 from served_store import BrokenStore, broken_sink
+from waiting import wait_until
 from why_command import NAMES, clean_environment, facts_of, found, sentence, well
 
 from otel_modeldata import Collector, semconv
