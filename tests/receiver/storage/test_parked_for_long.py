@@ -74,3 +74,29 @@ async def test_an_object_whose_request_comes_again_during_the_search_is_there_be
     assert (store.objects.get(NAME), now() - began < 1.0) == (b"person", True)
     await sink.close()
     await kill_what_runs()
+
+
+@in_virtual_time
+async def test_a_request_that_comes_before_the_start_is_over_finds_the_folder_as_it_is() -> None:
+    """A second folder of that name would be written to while the first one is delivered."""
+    store = Kept()
+    store.latency = 0.5
+    store.broken = {BAD}
+    before = sink_on(store)
+    await before.append(BAD, lines("1"))
+    await kill_what_runs()
+    sink = sink_on(store)
+    started = asyncio.ensure_future(sink.start())
+    await asyncio.sleep(0.1)
+    assert not await sink.is_superseded(BAD, "2", NAME)
+    await started
+    folder = sink._folders.get(BAD)
+    assert folder is sink._folders.find(BAD, 0)
+    assert [one.name for one in sink._folders] == [BAD]
+    await sink.put(NAME, b"person", "image/png")
+    await sink.append(BAD, [line_to("2", NAME)])
+    store.broken = set()
+    await until(lambda: not sink.is_parked(BAD))
+    assert (store.stored(BAD), store.objects[NAME], store.parked()) == (["1", "2"], b"person", [])
+    await sink.close()
+    await kill_what_runs()

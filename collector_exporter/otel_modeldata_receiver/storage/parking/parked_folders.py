@@ -191,10 +191,12 @@ class ParkedFolders:
 
     def find(self, name: str, size: int) -> ParkedFolder:
         """Note that `size` bytes of a folder are parked since before the start."""
-        folder = self._folders[name] = ParkedFolder(name, "parked before the start", self._room)
-        if size:  # otherwise there are only blobs that could not be removed
+        folder = self._folders.get(name)
+        if folder is None:  # two of a name would not know of each other: one is delivered while the other is written
+            folder = self._folders[name] = ParkedFolder(name, "parked before the start", self._room)
+        if size and not folder.proven:  # without size there are only blobs that could not be removed
             self._prove(folder)
-        folder.size = size
+        folder.size += size
         self._instruments.parked_bytes.add(size)
         return folder
 

@@ -213,6 +213,7 @@ class ParkingSink:
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
         """See `Sink.is_superseded`; False if the folder cannot be read: it is asked again when the object is stored."""
+        await self.start()
         if self._folders.get(folder) or self._suspected(folder):
             self._unanswered.setdefault(name, set()).add(line_id)
             return False
@@ -236,8 +237,7 @@ class ParkingSink:
             StoreError: the main store does not take it either.
             ValueError: as for `Sink.put`.
         """
-        if not self._is_ready:
-            await self.start()
+        await self.start()
         folder = parked_names.folder_of_object(name)
         line_ids = self._unanswered.pop(name, set())
         while True:
