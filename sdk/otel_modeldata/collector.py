@@ -60,8 +60,8 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
-            that the endpoint does not accept. What it raises is logged and goes no further, `SystemExit` and
+            `collect` for errors known there, by a delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept, one call at a time. What it raises is logged and goes no further, `SystemExit` and
             `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It may call
             `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always

@@ -13,7 +13,7 @@ ModelDataError
 │   ├── QueueFullError          delivery is slower than `collect`, and the limit of the queue is reached
 │   ├── SpoolError              the folder of the spool cannot be written to
 │   └── ShutDownError           `shutdown` was called before
-├── DeliveryError               known only later: passed to `on_error` by the delivery thread
+├── DeliveryError               known only later: passed to `on_error` by a delivery thread
 └── CredentialsError            the same, but nothing is lost yet: the endpoint does not accept the credentials
 ```
 

@@ -52,7 +52,7 @@ class LossReporter:
         """What the endpoint answered last if it does not accept records; "" if it does."""
         self._quiet_until: dict[OnError, float] = {}
         self._telling = RLock()
-        """Held while an `on_error` runs: several threads report losses, and it need not expect that."""
+        """Held while an `on_error` runs for events that were accepted: several threads report their losses."""
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
         """Report that all but `outcome.delivered` of these events are lost: once for each `on_error`."""
