@@ -61,9 +61,9 @@ class Collector:
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
             `collect` for errors known there, by a delivery thread for events that are lost later and for credentials
-            that the endpoint does not accept, one call at a time. What it raises is logged and goes no further, `SystemExit` and
-            `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It may call
-            `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
+            that the endpoint does not accept, one call at a time. What it raises is logged and goes no further,
+            `SystemExit` and `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It
+            may call `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
