@@ -211,7 +211,9 @@ def test_at_the_bound_on_folders_records_of_open_ones_are_mapped_together(
 
     monkeypatch.setattr(Outcomes, "_map_each", counted)
     made = map_records(
-        decode(raw_request([numbered(number) for number in range(200, 840)], resource().SerializeToString())),
+        decode(
+            raw_request([numbered(number) for number in range(200, 840)], resource().SerializeToString()), LogRecords()
+        ),
         arrival_ns=NOON,
         destinations=Destinations(None),
         limits=LimitsConfig(backfill=("*",), folders_per_request=most_folders),
