@@ -90,3 +90,34 @@ def test_only_one_module_registers_hooks() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "register_at_fork"
     }
     assert found == {"sdk/otel_modeldata/_forking.py"}
+
+
+_CLOSED_MEANWHILE = """
+import os
+from otel_modeldata.transport import OpenTransports
+
+class One:
+    def __init__(self, name):
+        self.name = name
+    def hold_for_fork(self):
+        calls.append(f"hold {self.name}")
+        transports.discard(self)  # as `close` does
+    def go_on_after_fork(self):
+        calls.append(f"go on {self.name}")
+        raise TimeoutError  # as a signal handler may
+
+calls, transports = [], OpenTransports()
+both = [One("a"), One("b")]
+for one in both:
+    transports.add(one)
+if not (child := os.fork()):
+    os._exit(0)
+os.waitpid(child, 0)
+print(sorted(calls), transports._held)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_each_transport_that_was_held_goes_on_also_if_it_was_closed_or_another_one_fails() -> None:
+    done = subprocess.run([sys.executable, "-c", _CLOSED_MEANWHILE], capture_output=True, text=True, check=True)
+    assert done.stdout == "['go on a', 'go on b', 'hold a', 'hold b'] {}\n"

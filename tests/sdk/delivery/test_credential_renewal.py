@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pandas as pd
@@ -76,6 +76,11 @@ def mounted(tmp_path: Path, served: Path, server: TlsBackend, monkeypatch: pytes
         monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", str(mount / name))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://{server.endpoint}")
     return mount
+
+
+def _with_certificates(target: str, served: Path, **more: Any) -> Endpoint:
+    files = {"certificate": "ca.crt", "client_key": "client.key", "client_certificate": "client.crt"}
+    return Endpoint(target=target, secure=True, **{key: str(served / name) for key, name in files.items()}, **more)
 
 
 def _swap(mount: Path, source: Path, version: str) -> None:
@@ -174,13 +179,7 @@ def test_a_client_certificate_that_the_server_no_longer_accepts_is_heard(
 
 def test_a_connection_that_is_closed_under_two_calls_counts_once(served: Path) -> None:
     """A server that restarts closes a connection once or twice."""
-    endpoint = Endpoint(
-        target="127.0.0.1:1",
-        secure=True,
-        certificate=str(served / "ca.crt"),
-        client_key=str(served / "client.key"),
-        client_certificate=str(served / "client.crt"),
-    )
+    endpoint = _with_certificates("127.0.0.1:1", served)
     transport = GrpcTransport(endpoint.checked())
     closed = Retry("UNAVAILABLE", "Socket closed")
     blamed = [transport._with_blame(closed, before).is_about_credentials for before in (0, 0, 1, 1, 2, 2)]
@@ -289,14 +288,7 @@ def test_another_token_keeps_the_connection_and_other_certificates_open_a_new_on
 ) -> None:
     caplog.set_level(logging.INFO)
     (tmp_path / "token").write_text("a")
-    endpoint = Endpoint(
-        target=server.endpoint,
-        secure=True,
-        certificate=str(served / "ca.crt"),
-        client_key=str(served / "client.key"),
-        client_certificate=str(served / "client.crt"),
-        token_file=str(tmp_path / "token"),
-    )
+    endpoint = _with_certificates(server.endpoint, served, token_file=str(tmp_path / "token"))
     transport = GrpcTransport(endpoint.checked())
     assert transport.send(b"") == Delivered(0, "")
     channel = transport._channel
@@ -315,14 +307,7 @@ def test_another_token_keeps_the_connection_and_other_certificates_open_a_new_on
 def test_certificates_that_are_renewed_during_a_call_do_not_cancel_it(
     server: TlsBackend, served: Path, tmp_path: Path
 ) -> None:
-    endpoint = Endpoint(
-        target=server.endpoint,
-        secure=True,
-        certificate=str(served / "ca.crt"),
-        client_key=str(served / "client.key"),
-        client_certificate=str(served / "client.crt"),
-        timeout=30.0,
-    )
+    endpoint = _with_certificates(server.endpoint, served, timeout=30.0)
     transport = GrpcTransport(endpoint.checked())
     gate = threading.Event()
 
