@@ -45,7 +45,9 @@ without a sleep is not enough: this thread takes it again before the other one i
 _LONG_TURN_SECONDS = 0.001
 """A turn of urgent work: with short ones, the pauses take a third of its time."""
 _WAITED_SECONDS = 0.0002
-"""A pause that took longer than this: another thread had the interpreter at its end."""
+"""A pause that took longer than this: another thread had the interpreter, or another process the processor."""
+_BUSY_SHARE = 0.5
+"""Of such a pause: a thread that had the interpreter used the processor for most of it."""
 _FEW = 256
 """Items of which each takes less than a microsecond."""
 
@@ -104,7 +106,8 @@ class ShortTurns:
     Python takes the interpreter from a running thread after 5 ms, and not in the middle of a native function. A thread
     that wakes up to score would wait as long. So the thread that works sleeps for a moment after each turn.
 
-    While the work is urgent, its turns are longer, but for the turn after one at whose end another thread ran.
+    While the work is urgent, its turns are longer, but for the turn after one at whose end another thread ran. On a
+    machine that is busy with other processes a pause takes long, too: short turns would help nobody there.
 
     Args:
         is_urgent: whether others wait for the work, or data is lost if it takes long.
@@ -119,9 +122,11 @@ class ShortTurns:
         """Called after each piece of the work; ends the turn if it has been long enough."""
         ended = time.perf_counter()
         if ended - self._began > self._most_seconds:
+            used = time.process_time()
             sleep(_BETWEEN_TURNS_SECONDS)
             self._began = time.perf_counter()
-            is_alone = self._began - ended < _WAITED_SECONDS
+            waited = self._began - ended
+            is_alone = waited < _WAITED_SECONDS or time.process_time() - used < waited * _BUSY_SHARE
             self._most_seconds = _LONG_TURN_SECONDS if is_alone and self._is_urgent() else _TURN_SECONDS
 
     def each(self, items: Iterable[_T]) -> Iterator[_T]:

@@ -218,37 +218,46 @@ def test_a_thread_pauses_between_many_items_and_leaves_out_none(monkeypatch: pyt
 
 
 class _Clock:
-    """Time that passes only by work and by pauses."""
+    """Time that passes only by work and by pauses, in which other threads of this process run for some seconds."""
 
-    def __init__(self, pause_seconds: float) -> None:
+    def __init__(self, pause_seconds: float, others_seconds: float) -> None:
         self.now = self.began = 1.0
         self.pause_seconds = pause_seconds
+        self.others_seconds = others_seconds
+        self.used = 0.0
         self.turns: list[float] = []
 
     def perf_counter(self) -> float:
         return self.now
 
+    def process_time(self) -> float:
+        return self.used
+
     def sleep(self, _: float) -> None:
         self.turns.append(round(self.now - self.began, 4))
         self.now += self.pause_seconds
+        self.used += self.others_seconds
         self.began = self.now
 
 
 @pytest.mark.parametrize(
-    ("is_urgent", "pause_seconds", "expected"),
+    ("is_urgent", "pause_seconds", "others_seconds", "expected"),
     [
-        (False, 0.00008, [0.0003, 0.0003, 0.0003, 0.0003]),
-        (True, 0.00008, [0.0011, 0.0011, 0.0011, 0.0011]),
-        (True, 0.002, [0.0003, 0.0003, 0.0003, 0.0003]),  # another thread scored meanwhile
+        (False, 0.00008, 0.0, [0.0003, 0.0003, 0.0003, 0.0003]),
+        (True, 0.00008, 0.0, [0.0011, 0.0011, 0.0011, 0.0011]),
+        (True, 0.00008, 0.00008, [0.0011, 0.0011, 0.0011, 0.0011]),  # gRPC's threads sent meanwhile
+        (True, 0.002, 0.0019, [0.0003, 0.0003, 0.0003, 0.0003]),  # another thread scored meanwhile
+        (True, 0.002, 0.0002, [0.0011, 0.0011, 0.0011, 0.0011]),  # another process had the processor
     ],
 )
 def test_turns_are_longer_while_work_is_urgent_and_no_other_thread_runs(
     monkeypatch: pytest.MonkeyPatch,
     is_urgent: bool,
     pause_seconds: float,
+    others_seconds: float,
     expected: list[float],
 ) -> None:
-    clock = _Clock(pause_seconds)
+    clock = _Clock(pause_seconds, others_seconds)
     monkeypatch.setattr(native_threads, "time", clock)
     monkeypatch.setattr(native_threads, "sleep", clock.sleep)
     turns = ShortTurns(lambda: is_urgent)

@@ -294,10 +294,8 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes, stop: int)
     """
     end = stop - template.shape.tail.size
     start = end - len(text)
-    if may_have_many_rows(raw, start, end):
-        raise _NotOrdinaryError
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text
-    if len(text) > LONG_BYTES:
+    if len(text) > LONG_BYTES or may_have_many_rows(raw, start, end):
         raise _NotOrdinaryError
     return _rows(bytes(text), template)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from otel_modeldata.validation import json_rows
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.mapping import body
-from otel_modeldata_receiver.mapping.bounds.rows_check import are_rows_in_lines, check_numbers, check_rows
+from otel_modeldata_receiver.mapping.bounds import rows_check
+from otel_modeldata_receiver.mapping.bounds.record_cost import LEAST_BYTES_OF_MANY_ROWS, MANY_ROWS
+from otel_modeldata_receiver.mapping.bounds.rows_check import (
+    are_rows_as_they_are,
+    are_rows_in_lines,
+    check_numbers,
+    check_rows,
+)
 
 BAD = ["1e400", "-1e400", "1E+400", "1e0400", "9" * 400, "-" + "1" * 5000, "1" * 5000 + ".5", "1.5e999999"]
 GOOD = ["1e308", "1e-400", "-1.5E-5000", "0e0", "1" * 300, "0." + "1" * 5000, str(2**64), '"1e400"', '"\\"1e400"']
@@ -156,3 +163,44 @@ def test_rows_that_are_checked_together_are_recognized(are_own: bool) -> None:
     texts = [b"[{}]", b'[{"a":1.5},{"a":null}]', '[{"E":"\u00e9"}]'.encode(), b'[{"b":[{"c":"}]"}]}]']
     assert are_rows_in_lines(texts, are_own=are_own)
     assert are_rows_in_lines(texts[:1], are_own=are_own)
+
+
+def test_large_rows_of_the_projects_sdk_are_checked_where_they_are() -> None:
+    row = b'{"a":' + b"1" * 200 + b',"b":[{},{}]}'
+    for count, inner in ((1, b"{}" + b",{}" * 60_000), (2, b'"' + b"},{" * 60_000 + b'"'), (2_000, b"1")):
+        text = b"[" + b",".join([row.replace(b"[{},{}]", b"[%b]" % inner), *[row] * (count - 1)]) + b"]"
+        assert len(text) > LEAST_BYTES_OF_MANY_ROWS
+        whole = b"before{" + text + b"}after"
+        view = memoryview(whole)[7 : 7 + len(text)]
+        few = text.count(b"{") <= MANY_ROWS or count == 2_000
+        assert are_rows_as_they_are(view, whole, 7) is few
+        for broken in (text[:-1] + b" ", text[:-2] + b"]]", b"[1," + text[1:], text.replace(b"111,", b"11,,")):
+            whole = b"before{" + broken + b"}after"
+            view = memoryview(whole)[7 : 7 + len(broken)]
+            if few:
+                with pytest.raises(msgspec.DecodeError):
+                    are_rows_as_they_are(view, whole, 7)
+            else:
+                assert not are_rows_as_they_are(view, whole, 7)
+
+
+@given(st.lists(ROW, max_size=60), st.integers(0, 60), st.sampled_from([b"", b"x", b",1", b"\n"]))
+def test_rows_are_checked_where_they_are_as_they_are_checked_whole(rows: list[object], most: int, end: bytes) -> None:
+    text = json.dumps(rows, separators=(",", ":")).encode()[:-1] + end + b"]"
+    whole = b"[{" + text + b"},{"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "PIECE_BYTES", 40)
+        patch.setattr(json_rows, "ONE_PIECE_BYTES", 80)
+        patch.setattr(rows_check, "LEAST_BYTES_OF_MANY_ROWS", 90)
+        patch.setattr(rows_check, "MANY_ROWS", most)
+        patch.setattr(rows_check, "may_have_many_rows", lambda raw, start, end: raw.count(b"{", start, end) > most)
+        try:
+            result = are_rows_as_they_are(memoryview(whole)[2 : 2 + len(text)], whole, 2)
+        except msgspec.DecodeError:
+            result = None
+    if end:
+        assert not result
+    elif len(text) <= 90 or text.count(b"{") <= most:
+        assert result is True
+    elif len(rows) > most:
+        assert result is False
