@@ -85,7 +85,7 @@ class GrpcTransport:
         self._endpoint = endpoint if endpoint.credentials or not endpoint.files() else endpoint.checked()
         self._renewal = CredentialRenewal(self._endpoint)
         self._is_renewed = False
-        """Whether no try has succeeded since the credentials changed."""
+        """Whether no try has succeeded since the certificates changed."""
         self._closed_in_row = 0
         """How many tries ended with a closed connection since one ended in another way."""
         self._places = tuple(Lock() for _ in range(_MOST_AT_ONCE))
@@ -136,7 +136,7 @@ class GrpcTransport:
         renewed = self._renewal.renewed()
         if renewed is None or renewed.credentials is None:
             return
-        before, self._endpoint, self._is_renewed = self._endpoint, renewed, True
+        before, self._endpoint = self._endpoint, renewed
         if before.credentials is None or not renewed.credentials.is_same_channel(before.credentials):
             with contextlib.ExitStack() as calls:
                 for place in self._places:
@@ -147,6 +147,7 @@ class GrpcTransport:
     def _replace_channel(self) -> None:
         old = self._channel
         self._open()
+        self._is_renewed, self._closed_in_row = True, 0
         if self._interrupted is old:  # a fork waits
             self._interrupted = self._channel
             self._channel.close()
