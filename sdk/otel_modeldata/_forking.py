@@ -2,7 +2,11 @@
 
 Order, as `os.register_at_fork` defines it: `before` hooks run in reverse order of their registration, `after_in_parent`
 and `after_in_child` hooks in the order of their registration. So what is built later is paused first and resumed last.
-An exception in a hook is printed and does not stop the fork.
+
+A signal handler may raise in a hook, mostly because of a signal that came while the process forked. Python prints the
+exception, and goes on with the next hook and the fork. So a hook that releases what another one has taken is registered
+twice: the second call does what the first one left. What a `before` hook takes is lost only if the handler raises
+between the end of `acquire` and the next step: Python has nothing that does both in one.
 
 `guard` protects work that must not run during a fork: loading the heavy part of the SDK, and making the delivery side.
 If a process forks while another thread imports, the child gets a half-imported module and a lock that no thread will
@@ -24,43 +28,14 @@ _FORK_WAITS_SECONDS = 10.0
 anyway."""
 
 
-class Guard:
-    """A reentrant lock that can say whether this thread holds it: a signal handler may interrupt its holder."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._holder = 0
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def acquire(self, timeout: float = -1) -> bool:
-        """Wait for the lock, at most `timeout` seconds unless negative; False after a timeout."""
-        if not self._lock.acquire(timeout=timeout):
-            return False
-        self._holder = threading.get_ident()
-        self._depth += 1
-        return True
-
-    def release(self) -> None:
-        """Undo one `acquire`."""
-        self._depth -= 1
-        if self._depth == 0:
-            self._holder = 0
-        self._lock.release()
-
-    def is_held_here(self) -> bool:
-        """Whether the calling thread holds the lock."""
-        return self._holder == threading.get_ident()
-
-
-guard = Guard()
+guard = threading.RLock()
 """Held while `collector.py` loads modules and `_delivery/process_start.py` makes the delivery side of the process."""
 _is_held_for_fork = False
+
+
+def holds_guard() -> bool:
+    """Whether the calling thread holds `guard`: a signal handler may have interrupted it."""
+    return guard._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - as `threading` does
 
 
 def on_fork(
@@ -88,17 +63,16 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     global _is_held_for_fork  # noqa: PLW0603
-    if _is_held_for_fork:
-        try:
-            guard.release()
-        finally:
-            _is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
+    if _is_held_for_fork and holds_guard():  # in the second call another thread may hold it for its own fork
+        _is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
+        guard.release()
 
 
 def _after_fork_in_child() -> None:
     global guard, _is_held_for_fork
     # The inherited guard may be held by a thread that does not exist here.
-    guard, _is_held_for_fork = Guard(), False
+    guard, _is_held_for_fork = threading.RLock(), False
 
 
 on_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+on_fork(after_in_parent=_after_fork_in_parent)

@@ -169,7 +169,7 @@ class Collector:
             if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
                 metrics.count_sampled_out(self.name)
                 message = _NOT_SAMPLED
-            elif _process.current is None and _forking.guard.is_held_here():
+            elif _process.current is None and _forking.holds_guard():
                 self._collect_later(data, context)
             else:
                 emitter = self._emitter or self._make_emitter(data)

@@ -105,7 +105,7 @@ def _process_with_events() -> Process | None:
     With a spool it is made here, because a dead process may have left events there.
     """
     process = current_process()
-    if process is not None or not names_spool() or _forking.guard.is_held_here():  # called while this thread loads it
+    if process is not None or not names_spool() or _forking.holds_guard():  # called while this thread loads it
         return process
     with _forking.guard:
         from ._delivery.process_start import process_for_spool  # noqa: PLC0415 - loads gRPC, only when it is needed

@@ -88,7 +88,7 @@ class ForkAwareTransport(Transport, Protocol):
         """Wait until no request is in progress, and block new ones."""
 
     def go_on_after_fork(self) -> None:
-        """Allow requests in the parent again."""
+        """Allow requests in the parent again; called a second time if a signal handler raised in the first one."""
 
 
 def most_at_once(transport: Transport) -> int:
@@ -108,6 +108,7 @@ class OpenTransports:
         self._held: dict[int, list[ForkAwareTransport]] = {}
         """By the thread that forks; one of them may be closed meanwhile."""
         _forking.on_fork(before=self._hold, after_in_parent=self._go_on, after_in_child=self._forget)
+        _forking.on_fork(after_in_parent=self._go_on)
 
     def add(self, transport: ForkAwareTransport) -> None:
         """Register an open transport."""
@@ -123,9 +124,11 @@ class OpenTransports:
             transport.hold_for_fork()
 
     def _go_on(self) -> None:
-        with contextlib.ExitStack() as every_one:  # a signal handler may raise in the middle
-            for transport in self._held.pop(threading.get_ident(), ()):
+        thread = threading.get_ident()
+        with contextlib.ExitStack() as every_one:
+            for transport in self._held.get(thread, ()):
                 every_one.callback(transport.go_on_after_fork)
+        self._held.pop(thread, None)  # not before: the second call does what a signal handler prevented
 
     def _forget(self) -> None:
         self._open.clear()

@@ -15,10 +15,9 @@ import grpc
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
 from .._settings.credential_renewal import CredentialRenewal
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
-from .native_threads import Lock, is_patched, sleep
+from .native_threads import Lock, RLock, is_patched, sleep
 
 if TYPE_CHECKING:
-    from _thread import LockType
     from collections.abc import Iterable, Sequence
 
     from .._settings.otlp_endpoint import Endpoint
@@ -85,12 +84,11 @@ class GrpcTransport:
         self._endpoint = endpoint if endpoint.credentials or not endpoint.files() else endpoint.checked()
         self._renewal = CredentialRenewal(self._endpoint)
         self._is_renewed = False
-        """Whether no try has succeeded since the credentials changed."""
+        """Whether no try has succeeded since the certificates changed."""
         self._closed_in_row = 0
         """How many tries ended with a closed connection since one ended in another way."""
-        self._places = tuple(Lock() for _ in range(_MOST_AT_ONCE))
+        self._places = tuple(RLock() for _ in range(_MOST_AT_ONCE))
         """One is held by each thread inside gRPC; all by a fork, and by the thread that replaces the channel."""
-        self._held_for_fork: list[LockType] = []
         self._renewing = Lock()
         self._interrupted: grpc.Channel | None = None
         self._is_closed = False
@@ -98,8 +96,9 @@ class GrpcTransport:
         _transports.add(self)
 
     def _open(self) -> None:
-        self._channel = self._endpoint.open_channel()
-        self._export = self._channel.unary_unary(EXPORT_METHOD)
+        channel = self._endpoint.open_channel()
+        export = channel.unary_unary(EXPORT_METHOD)
+        self._channel, self._export = channel, export  # both or none: a signal handler may raise
 
     @property
     def most_at_once(self) -> int:
@@ -123,7 +122,7 @@ class GrpcTransport:
             # The fork waits for the places. Locks are not fair: without a pause this thread would get one each time.
             sleep(FORK_WAITS_SECONDS)
 
-    def _take_place(self) -> LockType:
+    def _take_place(self) -> RLock:
         *others, last = self._places
         for place in others:
             if place.acquire(blocking=False):
@@ -136,7 +135,7 @@ class GrpcTransport:
         renewed = self._renewal.renewed()
         if renewed is None or renewed.credentials is None:
             return
-        before, self._endpoint, self._is_renewed = self._endpoint, renewed, True
+        before, self._endpoint = self._endpoint, renewed
         if before.credentials is None or not renewed.credentials.is_same_channel(before.credentials):
             with contextlib.ExitStack() as calls:
                 for place in self._places:
@@ -147,6 +146,7 @@ class GrpcTransport:
     def _replace_channel(self) -> None:
         old = self._channel
         self._open()
+        self._is_renewed, self._closed_in_row = True, 0
         if self._interrupted is old:  # a fork waits
             self._interrupted = self._channel
             self._channel.close()
@@ -202,16 +202,12 @@ class GrpcTransport:
             missing = self._hold(missing, FORK_WAITS_SECONDS)
         sleep(_FORK_SETTLES_SECONDS)
 
-    def _hold(self, places: Sequence[LockType], seconds: float) -> Sequence[LockType]:
-        """Take these places; returns those that could not be taken in so many seconds.
-
-        Each is noted at once: a signal handler may raise here, and the fork goes on.
-        """
+    def _hold(self, places: Sequence[RLock], seconds: float) -> Sequence[RLock]:
+        """Take these places; returns those that could not be taken in so many seconds."""
         end = time.monotonic() + seconds
         for number, place in enumerate(places):
             if not place.acquire(timeout=max(0.0, end - time.monotonic())):
                 return places[number:]
-            self._held_for_fork.append(place)
         return ()
 
     def go_on_after_fork(self) -> None:
@@ -219,9 +215,10 @@ class GrpcTransport:
         try:
             if self._interrupted is self._channel and not self._is_closed:
                 self._open()
-        finally:  # a signal handler may raise
-            for _ in range(len(self._held_for_fork)):  # another thread that forks adds to them from here on
-                self._held_for_fork.pop().release()
+        finally:  # a signal handler may raise here, and may have raised in the hook before the fork
+            for place in self._places:
+                while place._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as `threading` does
+                    place.release()
 
 
 _transports = OpenTransports()

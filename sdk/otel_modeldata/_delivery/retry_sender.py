@@ -10,8 +10,9 @@
   be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
 - Two requests are under way if the transport allows it and a batch fills several. The endpoint may store the second one
   first: a reader orders events by time and sequence number, not by place. While one is retried, no other is begun, and
-  if both have to be retried, the second is tried at the end of the first: an endpoint that is down is asked by one. The
-  rest of the batch is then sent one by one.
+  if both have to be retried, the second is tried at the end of the first: an endpoint that is down is asked by one. It
+  is tried at once, unless the endpoint is overloaded and asked for a delay. The rest of the batch is then sent one by
+  one.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -22,6 +23,7 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from .loss_reporter import LossReporter
     from .pending import PendingRecord
 
+
+_OVERLOADED = "RESOURCE_EXHAUSTED"
 
 _jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
 """A generator of its own: a program that seeds `random` must get the same numbers with this thread as without it."""
@@ -67,6 +71,8 @@ class RetrySender:
         self._reporter = reporter
         self._retrying = Lock()
         """Held while a request is retried."""
+        self._ended_retries = 0
+        """How many requests have been retried until their last answer."""
         self._is_one_by_one = False
         """Whether the rest of the batch is sent one request at a time: the endpoint may not take two."""
         self._is_closed = False
@@ -166,7 +172,8 @@ class RetrySender:
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
                 self._settle(items, Outcome(len(part) - rejected, "rejected", detail))
             elif isinstance(answer, Retry):
-                self.give_up(items, self._reporter.outage or NO_ANSWER)
+                last = self._reporter.outage if self._is_closed else f"{answer.code}: {answer.details}"
+                self.give_up(items, last or NO_ANSWER)
             elif len(part) > 1:
                 middle = len(part) // 2
                 parts += (part[middle:], part[:middle])
@@ -198,16 +205,17 @@ class RetrySender:
         answer = self._try(request)
         if not isinstance(answer, Retry):
             return answer
+        answered, ended = time.monotonic(), self._ended_retries
         self._is_one_by_one = True
-        is_first = self._retrying.acquire(blocking=False)
-        if not is_first:
-            self._retrying.acquire()
-        try:
-            if not (is_first or self._is_closed):  # its answer is older than the last one of the other request
-                answer = self._try(request)
-            return self._retried(request, answer, items)
-        finally:
-            self._retrying.release()
+        with self._retrying:
+            if self._ended_retries > ended and not self._is_closed:  # the other request was retried meanwhile
+                if answer.code == _OVERLOADED and answer.delay is not None:
+                    answer = answer._replace(delay=max(0.0, answered + answer.delay - time.monotonic()))
+                else:  # older than the last answer to the other request
+                    answer = self._try(request)
+            answer = self._retried(request, answer, items)
+            self._ended_retries += 1
+        return answer
 
     def _retried(self, request: bytes, answer: Answer, items: Sequence[PendingRecord]) -> Answer:
         """Try again until the answer is final, or there is no time left."""

@@ -334,6 +334,35 @@ def test_certificates_that_are_renewed_during_a_call_do_not_cancel_it(
     transport.close()
 
 
+def test_a_renewed_certificate_is_blamed_also_if_a_call_with_the_old_one_succeeds_meanwhile(
+    server: TlsBackend, served: Path, tmp_path: Path
+) -> None:
+    mine, foreign = tmp_path / "mine", tmp_path / "foreign"
+    shutil.copytree(served, mine)
+    foreign.mkdir()
+    make_certificates(foreign)
+    transport = GrpcTransport(_with_certificates(server.endpoint, mine, timeout=30.0).checked())
+    gate = threading.Event()
+    server.refuse(lambda _: gate.wait(60))
+    answers: list[Answer] = []
+    sender = threading.Thread(target=lambda: answers.append(transport.send(b"")))
+    sender.start()
+    server.wait_until(lambda backend: backend.refused == 1)
+    for name in ("client.key", "client.crt"):
+        shutil.copy(foreign / name, mine / name)
+    second = threading.Thread(target=lambda: answers.append(transport.send(b"")))
+    before = transport._endpoint
+    second.start()
+    wait_until(lambda: transport._endpoint is not before)
+    gate.set()
+    for one in (sender, second):
+        one.join(60)
+    transport.close()
+    assert answers[0] == Delivered(0, "")
+    assert isinstance(answers[1], Retry)
+    assert (answers[1].code, answers[1].is_about_credentials) == ("UNAVAILABLE", True)
+
+
 def test_a_process_that_forks_after_a_renewal_needs_no_file_in_its_first_collect(served: Path, tmp_path: Path) -> None:
     """The contents that `Collector(...)` has checked are used until the files can be used again."""
     mine = tmp_path / "mine"

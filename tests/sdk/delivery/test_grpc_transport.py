@@ -171,6 +171,24 @@ def _senders(transport: GrpcTransport, count: int, answers: list[Answer]) -> lis
     return senders
 
 
+def _taken(transport: GrpcTransport) -> list[bool]:
+    """Whether each place is taken, as another thread sees it."""
+    taken: list[bool] = []
+
+    def look() -> None:
+        for place in transport._places:
+            if place.acquire(blocking=False):
+                place.release()
+                taken.append(False)
+            else:
+                taken.append(True)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    looking.join()
+    return taken
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_fork_cancels_long_calls_which_are_then_retried(
     server: RecordingBackend, transport: GrpcTransport, count: int
@@ -182,7 +200,7 @@ def test_a_fork_cancels_long_calls_which_are_then_retried(
     senders = _senders(transport, count, answers)
     server.wait_until(lambda backend: backend.refused == count)
     transport.hold_for_fork()
-    assert [place.acquire(blocking=False) for place in transport._places] == [False, False]
+    assert _taken(transport) == [True, True]
     assert answers == []
     server.refuse(None)
     transport.go_on_after_fork()
@@ -221,7 +239,7 @@ def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     gate.set()
     senders[0].join(60)
     assert len(answers) == 1
-    assert [place.locked() for place in transport._places] == [False, False]
+    assert _taken(transport) == [False, False]
     assert transport.send(b"") == Delivered(0, "")
 
 
@@ -242,7 +260,7 @@ def test_two_threads_that_fork_at_the_same_time_both_find_nobody_inside(
 
     def fork() -> None:
         transport.hold_for_fork()
-        held.append([place.locked() for place in transport._places] + [len(transport._held_for_fork) == 2])
+        held.append([place._is_owned() for place in transport._places] + _taken(transport))
         transport.go_on_after_fork()
 
     forks = [threading.Thread(target=fork) for _ in range(2)]
@@ -250,7 +268,7 @@ def test_two_threads_that_fork_at_the_same_time_both_find_nobody_inside(
         one.start()
     for one in forks:
         one.join(60)
-    assert held == [[True, True, True]] * 2
+    assert held == [[True, True, True, True]] * 2
     server.refuse(None)
     gate.set()
     for sender in senders:
@@ -265,7 +283,7 @@ def test_a_third_call_waits_for_the_end_of_one_of_two(server: RecordingBackend, 
     answers: list[Answer] = []
     senders = _senders(transport, 3, answers)
     server.wait_until(lambda backend: backend.refused == 2)
-    assert [place.locked() for place in transport._places] == [True, True]
+    assert _taken(transport) == [True, True]
     server.refuse(None)
     gate.set()
     for sender in senders:

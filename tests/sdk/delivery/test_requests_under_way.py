@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from scripted_endpoint import Endpoint, FakeRecord
 from waiting import wait_until
 
+from otel_modeldata._delivery import retry_sender
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry, most_at_once
 
@@ -124,23 +126,33 @@ def test_in_an_outage_one_request_asks_for_both_and_no_other_is_begun(delivery_t
 
 
 class _WatchedLock:
-    """A lock that says when a thread waits in `acquire`."""
+    """A lock that says when a thread waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, released: Callable[[], object] = lambda: None) -> None:
         self.is_awaited = threading.Event()
         self._lock = threading.Lock()
-        self.locked, self.release = self._lock.locked, self._lock.release
+        self.locked, self._released = self._lock.locked, released
 
-    def acquire(self, blocking: bool = True) -> bool:
-        if blocking:
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
             self.is_awaited.set()
-        return self._lock.acquire(blocking)
-
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
+            self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+        self._released()
+
+
+def _pauses(delivery: Worker) -> list[float]:
+    """The seconds of each pause before a try; no pause takes any time from here on."""
+    seconds: list[float] = []
+
+    def pause(delay: float) -> bool:
+        seconds.append(delay)
+        return True
+
+    delivery._queue.pause = pause  # type: ignore[method-assign]
+    return seconds
 
 
 @pytest.mark.parametrize("is_ending", [False, True], ids=["flush", "shutdown"])
@@ -169,6 +181,86 @@ def test_after_an_outage_the_other_request_is_tried_at_once_whatever_its_old_ans
     report = delivery.shutdown(60) if is_ending else delivery.flush(60)
     assert report == DeliveryReport(accepted=4, delivered=4)
     assert (errors, delivery.outage()) == ([], "")
+
+
+@pytest.mark.parametrize("waits_already", [1.0, 7200.0], ids=["some is left", "none is left"])
+def test_a_request_that_an_overloaded_endpoint_asked_to_wait_waits_for_the_rest_of_it(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch, waits_already: float
+) -> None:
+    retrying, now = _WatchedLock(), [0.0]
+    refused = {"r0": Retry("UNAVAILABLE", "down", 0.5), "r1": Retry("RESOURCE_EXHAUSTED", "busy", 3600.0)}
+
+    def answer(names: Sequence[str]) -> Answer:
+        name = names[0]
+        if name == "r1" and name in refused:
+            wait_until(retrying.locked)
+        if again := refused.pop(name, None):
+            return again
+        if name == "r0":
+            assert retrying.is_awaited.wait(60)
+            now[0] += waits_already
+        return Delivered()
+
+    delivery = _one_for_each_request(
+        delivery_to, Endpoint(_Crossing(2, answer), most_at_once=2), max_retry_seconds=3600.0
+    )
+    monkeypatch.setattr(retry_sender, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    delivery._sender._retrying = retrying  # type: ignore[assignment]
+    pauses = _pauses(delivery)
+    _put(delivery, 2)
+    assert delivery.flush(60) == DeliveryReport(accepted=2, delivered=2)
+    assert pauses == [0.5, max(0.0, 3600.0 - waits_already)]
+
+
+def test_a_request_waits_before_its_next_try_if_no_other_was_retried(delivery_to: OpenDelivery) -> None:
+    """Also if the thread that encodes looks at that moment whether one is retried."""
+    retrying, tries = _WatchedLock(), []
+
+    def look(begun: threading.Event) -> None:
+        with retrying:
+            begun.set()
+            assert retrying.is_awaited.wait(60)
+
+    def answer(names: list[str]) -> Answer:
+        tries.append(names)
+        if len(tries) > 1:
+            return Delivered()
+        threading.Thread(target=look, args=(begun := threading.Event(),)).start()
+        assert begun.wait(60)
+        return Retry("UNAVAILABLE", "down", 0.005)
+
+    delivery = delivery_to(Endpoint(answer))
+    delivery._sender._retrying = retrying  # type: ignore[assignment]
+    pauses = _pauses(delivery)
+    delivery.put(FakeRecord("r0"), None)  # type: ignore[arg-type]
+    assert delivery.flush(60) == DeliveryReport(accepted=1, delivered=1)
+    assert pauses == [0.005]
+
+
+def test_a_request_without_time_for_another_try_is_lost_with_its_own_last_answer(delivery_to: OpenDelivery) -> None:
+    """Also if the other request is delivered at that moment."""
+    down, errors = {"r0", "r1"}, []
+    retrying = _WatchedLock(lambda: wait_until(lambda: delivery.outage() == ""))
+
+    def answer(names: Sequence[str]) -> Answer:
+        if names[0] == "r1" and "r1" in down:
+            wait_until(retrying.locked)
+        is_down = names[0] in down
+        down.discard(names[0])
+        return _DOWN if is_down else Delivered()
+
+    def pause(_: float) -> bool:
+        assert retrying.is_awaited.wait(60)
+        return False
+
+    delivery = _one_for_each_request(delivery_to, Endpoint(_Crossing(2, answer), most_at_once=2))
+    delivery._sender._retrying = retrying  # type: ignore[assignment]
+    delivery._queue.pause = pause  # type: ignore[method-assign]
+    _put(delivery, 2, errors.append)  # type: ignore[arg-type]
+    assert delivery.flush(60) == DeliveryReport(accepted=2, delivered=1, lost={"shutdown": 1})
+    assert [(error.event_ids, str(error)) for error in errors] == [
+        (("r0",), "1 event(s) lost, shutdown: UNAVAILABLE: down")
+    ]
 
 
 def test_at_the_end_of_an_outage_both_are_counted_once(delivery_to: OpenDelivery) -> None:
