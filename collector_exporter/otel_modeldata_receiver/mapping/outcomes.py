@@ -41,11 +41,13 @@ PIECE_BYTES: Final = 1024 * 1024
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _PIECE_RECORDS: Final = 1024
 """The lines of a piece are queued and remembered in one go."""
-_RUN_RECORDS: Final = 64
-"""Where runs are shorter, as in the records of some events a second, fewer are looked at together."""
-_RUN_BYTES: Final = 64 * 1024
-"""Small records that are mapped together, in a third of a millisecond."""
-_MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
+_FIRST_RUN_RECORDS: Final = 64
+"""Small records that are mapped together at first, in a third of a millisecond. Then twice as many as the last time, so
+that fewer are looked at together where runs are short, as in the records of some events a second."""
+_RUN_RECORDS: Final = 256
+_RUN_BYTES: Final = 256 * 1024
+"""Small records that are mapped together at most, in about a millisecond: each run has a cost of its own."""
+_MOST_RUN_BYTES: Final = 2 * _RUN_BYTES
 """Their lines: ordinary ones are at most twice as large as their records."""
 _FEWER: Final = 4
 """Where lines are larger than that, as with a long source in each, so many times fewer are made together."""
@@ -164,7 +166,7 @@ class Outcomes:
         share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
-        most_folders, most_records = self._limits.folders_per_request, _RUN_RECORDS
+        most_folders, most_records = self._limits.folders_per_request, _FIRST_RUN_RECORDS
         longest = _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
             chunk = _cut(records[done : done + most_records], _RUN_BYTES)
@@ -175,11 +177,12 @@ class Outcomes:
             opened = sum(run.folder not in lines for run in runs)
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 taken = sum(len(run.lines) for run in runs)
-                most_records = longest if taken == len(chunk) else min(longest, max(_CHUNK_RECORDS, 2 * taken))
+                most_records = min(longest, max(_CHUNK_RECORDS, 2 * taken))
                 chunk = chunk[:taken]
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
+                most_records = min(most_records, _FIRST_RUN_RECORDS)
                 if runs:
                     most_records = longest = max(1, most_records // _FEWER)
                 chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)

@@ -156,3 +156,9 @@ def test_rows_that_are_checked_together_are_recognized(are_own: bool) -> None:
     texts = [b"[{}]", b'[{"a":1.5},{"a":null}]', '[{"E":"\u00e9"}]'.encode(), b'[{"b":[{"c":"}]"}]}]']
     assert are_rows_in_lines(texts, are_own=are_own)
     assert are_rows_in_lines(texts[:1], are_own=are_own)
+
+
+def test_many_small_objects_are_not_checked_together_because_each_takes_time() -> None:
+    rows = b"[" + b",".join([b"{}"] * 4000) + b"]"
+    assert are_rows_in_lines([rows] * 2, are_own=True)
+    assert not are_rows_in_lines([rows] * 3, are_own=True)
