@@ -59,7 +59,7 @@ class Share(msgspec.Struct, kw_only=True):
         records: its records that are read.
         rejected: how many of them were rejected so far.
         line_bytes: bytes of the lines that they became so far.
-        folders: folders of the lines so far; a folder counts again in the next piece.
+        folders: folders of the lines so far.
         rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
         rest_records: how many records are in them, as far as they were counted.
         bound: which bound it was, as a sentence.

@@ -135,9 +135,9 @@ class ScopeTemplates:
         if not runs and in_turn:
             runs = self._runs_of(in_turn[:1], records)
         if not runs:
-            found = self._sender.fitting(records[0])
-            if found is not None and found[0] not in in_turn[:1]:
-                runs = self._runs_of(found[:1], records)
+            found = self._found_in_turn(records)
+            if found and found[0] not in in_turn[:1]:
+                runs = self._runs_of(found, records)
         self._misses = 0 if runs else self._misses + 1
         return runs
 
@@ -149,6 +149,18 @@ class ScopeTemplates:
             in_turn.append(template)
             template = self._followed_by.get(template)
         return in_turn if in_turn and template is in_turn[0] else in_turn[:1]
+
+    def _found_in_turn(self, records: Sequence[bytes]) -> Sequence[LineTemplate]:
+        """The templates that records have in turn, as far as the first of them tell; often it is one."""
+        found: list[LineTemplate] = []
+        for record in records[: min(_MOST_IN_TURN, len(records) // _LEAST_RUN) + 1]:
+            fitting = self._sender.fitting(record)
+            if fitting is None:
+                break
+            if fitting[0] in found:
+                return found if fitting[0] is found[0] else found[:1]
+            found.append(fitting[0])
+        return found[:1]
 
     def _runs_of(self, in_turn: Sequence[LineTemplate], records: Sequence[bytes]) -> Sequence[RecordRun]:
         """The lines of the first of some records that have these templates in turn; none if they are too few."""
@@ -169,9 +181,8 @@ class ScopeTemplates:
             runs.append(run)
         if step > 1 and len({run.folder for run in runs}) < step:  # their lines would change places
             return ()
-        self._sender.last = last = in_turn[(count - 1) % step]
-        if step == 1:
-            self._followed_by[last] = last
+        self._sender.last = in_turn[(count - 1) % step]
+        self._followed_by.update(zip(in_turn, (*in_turn[1:], in_turn[0]), strict=True))
         return runs
 
     def _run_of(self, template: LineTemplate, slots: Slots) -> RecordRun | None:

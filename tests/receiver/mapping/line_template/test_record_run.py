@@ -134,6 +134,43 @@ def test_records_of_several_collections_in_turn_are_mapped_together(
     _check_runs(templates.runs_of(records), records, of, expected)
 
 
+@pytest.mark.parametrize(("turns", "expected"), [(1, [32]), (2, [16, 16]), (4, [8, 8, 8, 8])])
+def test_records_whose_shapes_all_change_at_once_are_mapped_together(turns: int, expected: list[int]) -> None:
+    cache, of = TemplateCache(), scope()
+    for name in TURNS[:turns]:
+        for number in (100, 300):
+            in_turn([of_collection(name, number)] * 4, cache, of)
+    templates = ScopeTemplates(of, cache)
+    before, after = (
+        [of_collection(TURNS[at % turns], first + at) for at in range(32)] for first in (96, 128)
+    )  # the sequence number of the later ones takes a byte more
+    for one in before:
+        assert templates.line_of(one) is not None
+    for records in (after, before, after):
+        _check_runs(templates.runs_of(records), records, of, expected)
+
+
+def test_more_and_more_records_are_looked_at_together_while_they_are_mapped_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[int] = []
+    runs_of = ScopeTemplates.runs_of
+
+    def counted(self: ScopeTemplates, records: Sequence[bytes]) -> Sequence[RecordRun]:
+        looked_at.append(len(records))
+        return runs_of(self, records)
+
+    monkeypatch.setattr(ScopeTemplates, "runs_of", counted)
+    seconds = [0] * 600 + [1] * 10 + [2] * 200
+    records = [of_collection(TURNS[at % 2], 200 + at, NOON + second * SECOND) for at, second in enumerate(seconds)]
+    raw, signal = raw_request(records), LogRecords()
+    for _ in range(4):
+        looked_at.clear()
+        fast = mapped(raw, signal)
+    assert looked_at == [64, 128, 256, 256, 210, 20, 40, 80, 60]
+    assert fast == mapped(raw)
+
+
 def test_records_in_turn_that_share_a_folder_keep_their_order() -> None:
     cache, of = TemplateCache(), scope()
     in_turn([numbered(number) for number in (100, 300) * 4], cache, of)
