@@ -211,7 +211,6 @@ def test_a_fork_cancels_long_calls_which_are_then_retried(
     assert len(server.log_requests()) == count
 
 
-@pytest.mark.parametrize("patience", ["FORK_WAITS_SECONDS", "_FORK_SETTLES_SECONDS"])
 def test_a_call_that_is_answered_while_a_fork_cancels_another_one_is_not_sent_again(
     server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +218,7 @@ def test_a_call_that_is_answered_while_a_fork_cancels_another_one_is_not_sent_ag
 
     def answered_late(request: bytes) -> Answer:
         answer = call(request)
-        transport._interrupted = transport._channel
+        transport._interrupted = transport._channel if len(server.log_requests()) == 1 else None
         return answer
 
     monkeypatch.setattr(transport, "_call", answered_late)
@@ -227,6 +226,7 @@ def test_a_call_that_is_answered_while_a_fork_cancels_another_one_is_not_sent_ag
     assert len(server.log_requests()) == 1
 
 
+@pytest.mark.parametrize("patience", ["FORK_WAITS_SECONDS", "_FORK_SETTLES_SECONDS"])
 def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch, patience: str
 ) -> None:
