@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .event import Outcome
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .protowire import EmbeddedMessages
     from .scope import Mappers
     from .signal import RecordMapper, Signal
 
@@ -186,8 +187,8 @@ class Outcomes:
                 if runs:
                     most_records = longest = max(1, most_records // _FEWER)
                 chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
-                size, last = yield from self._map_each(chunk, share, scope)
-            sent = sum(map(len, chunk))
+                size, last = yield from self._map_each(chunk.contents(LARGE_BYTES), share, scope)
+            sent = chunk.size
             done += len(chunk)
             share.folders += len(lines) - folders
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
@@ -215,14 +216,14 @@ class Outcomes:
         self._count(share, done - counted, room)
         self._calls_without_content += scope.calls_without_content
         if self._together or done < len(records):
-            yield from self._end_scope(part, records[done:], room)
+            yield from self._end_scope(part, records[done:].contents(LARGE_BYTES), room)
 
-    def _runs_of(self, mapper: RecordMapper, records: Sequence[Record]) -> Sequence[RecordRun]:
+    def _runs_of(self, mapper: RecordMapper, records: EmbeddedMessages) -> Sequence[RecordRun]:
         """The lines of the first of some records, made together; none where each is to be mapped alone."""
-        if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+        if len(records) == 1 or records.largest > LARGE_BYTES:
             return ()
         try:
-            return mapper.runs_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+            return mapper.runs_of(records)
         except Exception as error:  # noqa: BLE001 (error boundary: each record is mapped alone, and the bug is reported)
             if not any(type(error) is type(defect) for defect in self._defects):
                 self._defects.append(error)
@@ -349,9 +350,9 @@ class Outcomes:
         )
 
 
-def _cut(records: Sequence[Record], most_bytes: int) -> Sequence[Record]:
+def _cut(records: EmbeddedMessages, most_bytes: int) -> EmbeddedMessages:
     """About as many of the first of some records as have so many bytes, at least one."""
-    size = sum(map(len, records))
+    size = records.size
     return records if size <= most_bytes else records[: max(1, most_bytes * len(records) // size)]
 
 
