@@ -41,7 +41,7 @@ PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _PIECE_RECORDS: Final = 768
-"""With those that are mapped together last, a piece has 1,024 at most: its lines are queued and remembered in one go."""
+"""With those that are mapped together last, a piece has at most 1,024: its lines are queued and remembered in one go."""
 _FIRST_RUN_RECORDS: Final = 64
 """Small records that are mapped together at first, in a third of a millisecond. Then twice as many as the last time, so
 that fewer are looked at together where runs are short, as in the records of some events a second."""
@@ -170,7 +170,7 @@ class Outcomes:
         most_folders, most_records = self._limits.folders_per_request, _FIRST_RUN_RECORDS
         longest = _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
-            chunk = _cut(records[done : done + most_records], _RUN_BYTES)
+            chunk = _cut(records.some(done, most_records), _RUN_BYTES)
             folders = len(lines)
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
@@ -179,14 +179,14 @@ class Outcomes:
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 taken = sum(len(run.lines) for run in runs)
                 most_records = min(longest, max(_CHUNK_RECORDS, 2 * taken))
-                chunk = chunk[:taken]
+                chunk = chunk.some(0, taken)
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
                 most_records = min(most_records, _FIRST_RUN_RECORDS)
                 if runs:
                     most_records = longest = max(1, most_records // _FEWER)
-                chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
+                chunk = _cut(chunk.some(0, min(_CHUNK_RECORDS, most_folders - share.folders + 1)), _CHUNK_BYTES)
                 size, last = yield from self._map_each(chunk.contents(LARGE_BYTES), share, scope)
             sent = chunk.size
             done += len(chunk)
@@ -352,8 +352,10 @@ class Outcomes:
 
 def _cut(records: EmbeddedMessages, most_bytes: int) -> EmbeddedMessages:
     """About as many of the first of some records as have so many bytes, at least one."""
+    if len(records) == 1:
+        return records
     size = records.size
-    return records if size <= most_bytes else records[: max(1, most_bytes * len(records) // size)]
+    return records if size <= most_bytes else records.some(0, max(1, most_bytes * len(records) // size))
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:

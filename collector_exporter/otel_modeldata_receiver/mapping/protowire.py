@@ -115,6 +115,10 @@ class EmbeddedMessages(msgspec.Struct, gc=False):
         """Some of them."""
         return EmbeddedMessages(self.message, self.starts[some], self.ends[some])
 
+    def some(self, start: int, count: int) -> EmbeddedMessages:
+        """At most `count` of them."""
+        return self if not start and len(self.starts) <= count else self[start : start + count]
+
     @property
     def size(self) -> int:
         """Bytes of all of them."""

@@ -63,6 +63,14 @@ def test_some_of_a_run_are_what_they_are_in_a_list(contents: list[bytes], some: 
     assert (run[some].size, run[some].largest) == (len(b"".join(expected)), max(map(len, expected), default=0))
 
 
+@given(st.lists(st.binary(min_size=1, max_size=9)), st.integers(0, 9), st.integers(0, 9))
+def test_some_of_a_run_follow_each_other(contents: list[bytes], start: int, count: int) -> None:
+    raw = b"".join(field(2, one) for one in contents)
+    run = EmbeddedMessages(raw)
+    run.add_run(0, len(raw), 0x12, len(contents))
+    assert run.some(start, count).contents() == contents[start : start + count]
+
+
 @pytest.mark.parametrize("raw", [b"\x12\x05abc", b"\x12\xff\x01abc", b"\x12\xff\xff\x01a"])
 def test_a_run_of_fields_that_are_too_long_is_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match="got a field that ends"):
