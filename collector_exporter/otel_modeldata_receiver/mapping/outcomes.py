@@ -41,7 +41,7 @@ PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _PIECE_RECORDS: Final = 768
-"""With those that are mapped together last, a piece has at most 1,024: its lines are queued and remembered in one go."""
+"""A piece has at most 1,024, with those that are mapped together last: its lines are queued in one go."""
 _FIRST_RUN_RECORDS: Final = 64
 """Small records that are mapped together at first, in a third of a millisecond. Then twice as many as the last time, so
 that fewer are looked at together where runs are short, as in the records of some events a second."""
