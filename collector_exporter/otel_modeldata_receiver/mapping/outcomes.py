@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .event import Outcome
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .protowire import EmbeddedMessages
     from .scope import Mappers
     from .signal import RecordMapper, Signal
 
@@ -40,8 +41,8 @@ __all__ = ["Mapped", "Outcomes", "Step", "Work"]
 PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
-_PIECE_RECORDS: Final = 1024
-"""The lines of a piece are queued and remembered in one go."""
+_PIECE_RECORDS: Final = 768
+"""A piece has at most 1,024, with those that are mapped together last: its lines are queued in one go."""
 _FIRST_RUN_RECORDS: Final = 64
 """Small records that are mapped together at first, in a third of a millisecond. Then twice as many as the last time, so
 that fewer are looked at together where runs are short, as in the records of some events a second."""
@@ -177,7 +178,7 @@ class Outcomes:
         most_folders, most_records = self._limits.folders_per_request, _FIRST_RUN_RECORDS
         longest = _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
-            chunk = _cut(records[done : done + most_records], _RUN_BYTES)
+            chunk = _cut(records.some(done, most_records), _RUN_BYTES)
             folders = len(lines)
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
@@ -186,16 +187,16 @@ class Outcomes:
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 taken = sum(len(run.lines) for run in runs)
                 most_records = min(longest, max(_CHUNK_RECORDS, 2 * taken))
-                chunk = chunk[:taken]
+                chunk = chunk.some(0, taken)
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
                 most_records = min(most_records, _FIRST_RUN_RECORDS)
                 if runs:
                     most_records = longest = max(1, most_records // _FEWER)
-                chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
-                size, last = yield from self._map_each(chunk, share, scope)
-            sent = sum(map(len, chunk))
+                chunk = _cut(chunk.some(0, min(_CHUNK_RECORDS, most_folders - share.folders + 1)), _CHUNK_BYTES)
+                size, last = yield from self._map_each(chunk.contents(LARGE_BYTES), share, scope)
+            sent = chunk.size
             done += len(chunk)
             share.folders += len({*islice(reversed(lines), len(lines) - folders)} - self._earlier)
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
@@ -222,14 +223,14 @@ class Outcomes:
         self._count(share, done - counted, room)
         self._calls_without_content += scope.calls_without_content
         if self._together or done < len(records):
-            yield from self._end_scope(part, records[done:], room)
+            yield from self._end_scope(part, records[done:].contents(LARGE_BYTES), room)
 
-    def _runs_of(self, mapper: RecordMapper, records: Sequence[Record]) -> Sequence[RecordRun]:
+    def _runs_of(self, mapper: RecordMapper, records: EmbeddedMessages) -> Sequence[RecordRun]:
         """The lines of the first of some records, made together; none where each is to be mapped alone."""
-        if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+        if len(records) == 1 or records.largest > LARGE_BYTES:
             return ()
         try:
-            return mapper.runs_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+            return mapper.runs_of(records)
         except Exception as error:  # noqa: BLE001 (error boundary: each record is mapped alone, and the bug is reported)
             if not any(type(error) is type(defect) for defect in self._defects):
                 self._defects.append(error)
@@ -356,10 +357,12 @@ class Outcomes:
         )
 
 
-def _cut(records: Sequence[Record], most_bytes: int) -> Sequence[Record]:
+def _cut(records: EmbeddedMessages, most_bytes: int) -> EmbeddedMessages:
     """About as many of the first of some records as have so many bytes, at least one."""
-    size = sum(map(len, records))
-    return records if size <= most_bytes else records[: max(1, most_bytes * len(records) // size)]
+    if len(records) == 1:
+        return records
+    size = records.size
+    return records if size <= most_bytes else records.some(0, max(1, most_bytes * len(records) // size))
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:
