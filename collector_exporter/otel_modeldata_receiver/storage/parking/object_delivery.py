@@ -10,8 +10,9 @@ searched yet" for neither: see the three answers of `folders/reference_search.py
    delivered, because its line may be on the way. It is not if its line turns out to be stored already: that was asked
    when the object came (`Sink.is_superseded`), and could not be answered then, because the folder could not be read.
 3. What an earlier process has parked is delivered if a stored line refers to it. If its copy is there, it is delivered
-   already. Otherwise, and if that is not known yet, it waits, and holds up nothing: see `leftovers.py`, which goes on
-   with the search, and also removes it. What other receivers have parked is theirs.
+   already. Otherwise, and if that is not known yet, it waits, and holds up nothing: see `leftovers/`, which goes on,
+   and also removes it. What other receivers have parked is theirs. What they leave for more than a day is looked at
+   there too, and comes here only if it is to be delivered.
 4. An object whose name has other content by now concerns only itself: see `refused_objects.py`.
 
 One pass takes one listing of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
@@ -31,7 +32,8 @@ from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
 from . import parked_names
-from .leftovers import MOST_SEARCHED_BYTES, Leftover
+from .leftovers.fates import MOST_SEARCHED_BYTES
+from .leftovers.leftover import Leftover, LeftoverKind
 from .listed_folder import ListedFolder, listed_folder
 from .refused_objects import RefusedObjects
 
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from ..folders.reference_search import ReferenceSearches
     from ..sink import Sink
     from ..store import Store
-    from .leftovers import Leftovers
+    from .leftovers.leftovers import Leftovers
     from .parked_folders import ParkedFolder, ParkedFolders
 
 __all__ = ["ObjectDelivery"]
@@ -191,7 +193,8 @@ class ObjectDelivery:
         return [
             _Parked(one.name, one.size, *unparked)
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size and (unparked := parked_names.unparked_object(one.name, self._instance))
+            if one.size and (unparked := parked_names.unparked_object(one.name))
+            if unparked.instance in {"", self._instance} or one.name in folder.wanted
         ]
 
     async def _listed(self, folder: ParkedFolder) -> ListedFolder:
@@ -236,11 +239,13 @@ class ObjectDelivery:
         await self._settle(folder, one, is_delivered=True)
 
     async def _settle(self, folder: ParkedFolder, one: _Parked, *, is_delivered: bool = False) -> None:
-        """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers.py`."""
-        left = Leftover(folder.name, one.size, stored=one.name, is_mine=one.instance == self._instance)
+        """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers/`."""
+        folder.wanted.discard(one.parked)
         if not (is_delivered and await self._leftovers.remove_now(one.parked, one.size)):
             folder.left.add(one.parked)
-            self._leftovers.add(one.parked, left, is_refused=is_delivered)
+            kind = LeftoverKind.DOUBTFUL if one.instance in {"", self._instance} else LeftoverKind.FOREIGN
+            kind = LeftoverKind.DELIVERED if is_delivered else kind
+            self._leftovers.add(one.parked, Leftover(kind, folder.name, one.size, (), one.name, one.instance))
         if is_delivered:
             self._references.forget(folder.name, one.name)
         folder.objects.forget(one.name)

@@ -12,7 +12,7 @@ from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
 
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.storage.parking import leftovers
+from otel_modeldata_receiver.storage.parking.leftovers import leftovers
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
 from otel_modeldata_receiver.storage.sink import Sink
