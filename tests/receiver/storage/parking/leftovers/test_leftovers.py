@@ -82,6 +82,21 @@ def test_many_that_cannot_be_removed_keep_no_doubtful_one_of_another_folder_wait
     virtual_time.run(history())
 
 
+def test_nor_one_of_the_same_folder() -> None:
+    async def history() -> None:
+        store = await with_many_that_are_kept(30)
+        doubtful = parked_object(f"{BAD}/files/two", "image/png", INSTANCE)
+        store.objects[doubtful] = b"person"
+        sink = sink_on(store)
+        resumed = asyncio.ensure_future(sink.resume())
+        await until(lambda: doubtful not in store.objects)
+        assert store.kept == set(store.parked())
+        resumed.cancel()
+        await sink.close()
+
+    virtual_time.run(history())
+
+
 def test_many_doubtful_ones_of_one_folder_keep_those_of_another_one_not_waiting() -> None:
     """Lines of another receiver name them, which does not run."""
 
