@@ -90,6 +90,22 @@ def test_rows_that_are_objects_go_with_every_copy(tmp_path: Path, endpoint: str,
     assert (kept <= left, json.loads((tmp_path / new).read_bytes())) == (True, [{"who": "other"}, {}])
 
 
+@pytest.mark.parametrize("instance", [INSTANCE, "f" * 32])
+def test_what_is_left_of_the_rows_of_a_parked_line_is_parked_by_its_receiver(tmp_path: Path, instance: str) -> None:
+    """Others leave it to that one, which delivers it before the line."""
+    collection = "shop/blue/model_inputs"
+    content = rows(["other", PERSON])
+    name = f"{collection}/{HOUR}/files/{rows_object_name('event-0', content)}"
+    reference = put(tmp_path, name, content, JSON, ["parked by none"])
+    parked = line(None, dataref=reference)
+    write(tmp_path, [parked], collection=f"_parked/{collection}", replica=int(instance, 16))
+    write(tmp_path, [line(number=9)], collection=collection)
+    with reader.open(tmp_path) as store:
+        assert store.erase(collection, ids=["request-0_1"], dry_run=False).is_done
+    left = rows_object_name("event-0", b'[{"who": "other"},{}]')
+    assert objects_below(tmp_path) == {parked_object(f"{collection}/{HOUR}/files/{left}", JSON, instance)}
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("places", PLACES)
 @pytest.mark.parametrize("is_shared", [False, True])
