@@ -15,7 +15,7 @@ searched yet" for neither: see the three answers of `folders/reference_search.py
    there too, and comes here only if it is to be delivered.
 4. An object whose name has other content by now concerns only itself: see `refused_objects.py`.
 
-One pass takes one listing of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
+One pass takes two listings of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
 part.
 """
 
@@ -25,7 +25,7 @@ import asyncio
 import logging
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ...exceptions import StoreError
 from ...retry import retry_for
@@ -51,6 +51,7 @@ __all__ = ["ObjectDelivery"]
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _LARGE_BYTES: Final = 1 << 20
 """Objects above this size are delivered one at a time."""
 _SMALL_AT_ONCE: Final = 8
@@ -74,6 +75,13 @@ class _Parked(NamedTuple):
     @property
     def file(self) -> bytes:
         return self.name.rpartition("/")[2].encode()
+
+
+class _Refused(NamedTuple):
+    """An object that its folder refuses, and why."""
+
+    one: _Parked
+    error: ValueError
 
 
 class ObjectDelivery:
@@ -218,25 +226,40 @@ class ObjectDelivery:
         small = [one for one in objects if one.size <= _LARGE_BYTES]
         if large:
             await self._probe(folder)
-        await _some_at_once(partial(self._deliver_one, folder, one) for one in small)
+        refused = await _some_at_once(partial(self._deliver_one, folder, one) for one in small)
         for one in large:
             async with self._large:
-                await self._deliver_one(folder, one)
+                refused.append(await self._deliver_one(folder, one))
+        await self._keep(folder, [one for one in refused if one is not None])
 
     async def _probe(self, folder: ParkedFolder) -> None:
         """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
         async with timeout(self._seconds(folder, 0)):
             await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
 
-    async def _deliver_one(self, folder: ParkedFolder, one: _Parked) -> None:
+    async def _deliver_one(self, folder: ParkedFolder, one: _Parked) -> _Refused | None:
+        """Deliver an object; it is returned if its name has other content."""
         content = await self._store.read(one.parked, 0, one.size)
         async with timeout(self._seconds(folder, one.size)):
             try:
                 await self._store.put(one.name, content, one.content_type)
             except ValueError as error:
-                await self._refused.keep(folder, one.name, content, error)
+                return _Refused(one, error)
         self._took(folder)
         await self._settle(folder, one, is_delivered=True)
+        return None
+
+    async def _keep(self, folder: ParkedFolder, refused: Sequence[_Refused]) -> None:
+        """Keep objects that their folder refuses; a listing after that shows those that were erased there."""
+        files = (await self._listed(folder)).files if refused else {}
+        for one, error in refused:
+            if files.get(one.name) == 0:
+                self._refused.note_erased(folder)
+            else:
+                content = await self._store.read(one.parked, 0, one.size)
+                await self._refused.keep(folder, one.name, content, error)
+            self._took(folder)
+            await self._settle(folder, one, is_delivered=True)
 
     async def _settle(self, folder: ParkedFolder, one: _Parked, *, is_delivered: bool = False) -> None:
         """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers/`."""
@@ -252,11 +275,13 @@ class ObjectDelivery:
         self._folders.removed(folder, one.size)
 
 
-async def _some_at_once(works: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    """Do what is independent, some of it at the same time; none is running when this ends."""
+async def _some_at_once(works: Iterable[Callable[[], Awaitable[_T]]]) -> list[_T]:
+    """The results of what is independent, some of it done at the same time; none is running when this ends."""
+    results: list[_T] = []
     rest = iter(works)
     while some := list(islice(rest, _SMALL_AT_ONCE)):
-        outcomes = await asyncio.gather(*(work() for work in some), return_exceptions=True)
-        for outcome in outcomes:
-            if outcome is not None:
+        for outcome in await asyncio.gather(*(work() for work in some), return_exceptions=True):
+            if isinstance(outcome, BaseException):
                 raise outcome
+            results.append(outcome)
+    return results
