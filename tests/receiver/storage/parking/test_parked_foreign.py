@@ -11,6 +11,7 @@ from memory_store import INSTANCE, line, line_to, lines
 from parked_payload import NAME, OTHER, Dated, other_sink, send
 from partly_broken import BAD, GOOD, in_virtual_time, kill_what_runs, sink_on, until
 
+from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.parking.leftovers import leftovers
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
@@ -159,6 +160,24 @@ def test_one_that_its_receiver_has_removed_is_forgotten() -> None:
         assert (store.objects, sink._delivery._leftovers._left) == ({}, {})
 
     beside(history, Left(2.0))
+
+
+def test_one_for_a_datastore_that_is_not_configured_here_keeps_no_others_waiting() -> None:
+    async def history() -> None:
+        store = Left(2.0)
+        place = parked_object(f"_at/lake/{BAD}/files/x", "image/png", OTHER)
+        store.objects = {place: b"person", NAME: b"person", THEIRS: b"person"}
+        store.days[place] = 2.0
+        sink = sink_on(MountedStores(store))
+        resumed = asyncio.ensure_future(sink.resume())
+        await until(lambda: THEIRS not in store.objects)
+        await asyncio.sleep(HOUR)
+        assert store.objects == {place: b"person", NAME: b"person"}
+        assert list(sink._delivery._leftovers._left) == [place]
+        resumed.cancel()
+        await sink.close()
+
+    virtual_time.run(history())
 
 
 def test_more_of_them_than_are_looked_at_are_removed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,7 +182,7 @@ class Leftovers:
             try:
                 async with timeout(_LOOK_SECONDS):
                     fates: Mapping[str, Fate] = await self._fates.of(folder, found)
-            except (StoreError, TimeoutError) as error:  # nothing is known of it now
+            except (StoreError, TimeoutError, ValueError) as error:  # unread now, or a datastore that is not configured
                 logger.debug("%s is looked at later: %s", folder, error)
                 fates = {}
             for name, left in found.items():
