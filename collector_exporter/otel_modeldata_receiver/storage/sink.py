@@ -249,6 +249,7 @@ class Sink:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._resent.stop()
         await self._store.close()
 
     def _tasks(self) -> list[asyncio.Task[None]]:

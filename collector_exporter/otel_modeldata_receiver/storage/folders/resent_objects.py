@@ -6,11 +6,11 @@ thousands of events may come again at the same time. So, as in a group commit:
 
 - One search of a folder runs at a time. Who asks meanwhile shares the next one, which begins with a listing of its own.
   So it knows all lines that were stored when it was asked.
-- A search that ends with its request is continued by the next one where it stopped, also if that asks for others
-  (`reference_search.py`). So objects of a folder are answered in the time of two readings, whatever their number.
+- A search goes on when the requests that wait for it have ended. When they come again, only what is new is read.
 - Of a tenant one folder is read at a time.
 
-What is searched is remembered for the objects that were asked for last. For others a search begins again.
+So objects of a folder are answered in the time of two readings, whatever their number. What is searched is remembered
+for the objects that were asked for last. For others a search begins again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from ...exceptions import StoreError
 from ..store import StoredObject
 from ..upload_turns import UploadTurns
 from .folder_names import tenant_of_folder
-from .reference_search import ReferenceSearch
+from .reference_search import Answers, ReferenceSearch
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -33,22 +34,25 @@ _MOST_OBJECTS: Final = 10_000
 """Objects of all folders together; each takes about 300 bytes of memory, and 3 KB if its folder has no other."""
 
 
-class _Search:
-    """One search for some objects; without `unnamed` until it has ended."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self.unnamed: set[str] | None = None
-
-
 class _Folder:
-    """The searches of one folder: the next one, a lock for the one that runs, and the names that are remembered."""
+    """The searches of one folder.
+
+    Attributes:
+        references: what is searched.
+        names: the objects that are remembered.
+        forgotten: those that are to be forgotten after the search that runs.
+        asked: the objects of the next search.
+        next: the next search, which waits for the end of the one that runs; None if there is none.
+        lock: of the search that runs.
+    """
 
     def __init__(self, store: Store) -> None:
         self.references = ReferenceSearch(store)
-        self.next = _Search()
-        self.lock = asyncio.Lock()
         self.names: set[str] = set()
+        self.forgotten: set[str] = set()
+        self.asked: set[str] = set()
+        self.next: asyncio.Task[Answers] | None = None
+        self.lock = asyncio.Lock()
 
 
 class ResentObjects:
@@ -66,6 +70,7 @@ class ResentObjects:
         self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Stems and names, as they were asked for."""
         self._turns = UploadTurns(1)
+        self._searches: set[asyncio.Task[Answers]] = set()
 
     async def is_unnamed(self, stem: str, name: str) -> bool:
         """Whether no line that is stored now refers to an object.
@@ -77,42 +82,65 @@ class ResentObjects:
         Raises:
             StoreError: the store does not answer; calling again is safe.
         """
-        folder = self._remember(stem, name)
-        search = folder.next
-        search.names.add(name)
-        async with folder.lock:
-            if search.unnamed is None:
-                async with self._turns.turn(tenant_of_folder(stem)):
-                    if search is folder.next:  # otherwise a request has begun it, and ended before it
-                        folder.next = _Search()
-                    search.unnamed = await self._unnamed(folder, stem, search.names)
-            return name in search.unnamed
+        while True:
+            search = self._ask(stem, name)
+            try:
+                answers = await asyncio.shield(search)
+            except asyncio.CancelledError:
+                if not search.cancelled():  # the request has ended
+                    raise
+                raise StoreError("expected an open sink, got one that stops: send the lines again") from None
+            if name in answers.named or name in answers.unnamed:  # otherwise too many others asked after this one
+                return name in answers.unnamed
 
-    async def _unnamed(self, folder: _Folder, stem: str, names: set[str]) -> set[str]:
-        states = [(name, await self._store.state(name)) for name in await self._store.blobs(stem)]
-        blobs = [StoredObject(name=name, size=state.size) for name, state in states if state is not None]
-        unnamed: set[str] = set()
-        while names:
-            answers = await folder.references.look(blobs, names)
-            unnamed |= answers.unnamed
-            for name in names - folder.names:
-                folder.references.forget(name)
-            names = names - answers.named - answers.unnamed  # what was forgotten during the search
-        return unnamed
+    async def stop(self) -> None:
+        """Stop the searches that run."""
+        for search in self._searches:
+            search.cancel()
+        if self._searches:
+            await asyncio.wait(self._searches)
 
-    def _remember(self, stem: str, name: str) -> _Folder:
+    def _ask(self, stem: str, name: str) -> asyncio.Task[Answers]:
+        """Ask for an object in the next search of its folder."""
         folder = self._folders.setdefault(stem, _Folder(self._store))
         folder.names.add(name)
+        folder.asked.add(name)
         self._asked[stem, name] = None
         self._asked.move_to_end((stem, name))
         if len(self._asked) > self._most:
             oldest, _ = self._asked.popitem(last=False)
             self._forget(*oldest)
-        return folder
+        if folder.next is None:
+            folder.next = asyncio.get_running_loop().create_task(self._search(stem, folder), name=f"search of {stem}")
+            self._searches.add(folder.next)
+            folder.next.add_done_callback(self._ended)
+        return folder.next
+
+    async def _search(self, stem: str, folder: _Folder) -> Answers:
+        async with folder.lock, self._turns.turn(tenant_of_folder(stem)):
+            folder.next = None
+            asked, folder.asked = folder.asked, set()
+            try:
+                states = [(name, await self._store.state(name)) for name in await self._store.blobs(stem)]
+                blobs = [StoredObject(name=name, size=state.size) for name, state in states if state is not None]
+                return await folder.references.look(blobs, asked)
+            finally:
+                for name in folder.forgotten - folder.names:
+                    folder.references.forget(name)
+                folder.forgotten.clear()
 
     def _forget(self, stem: str, name: str) -> None:
         folder = self._folders[stem]
         folder.names.discard(name)
-        folder.references.forget(name)
+        folder.asked.discard(name)
+        if folder.lock.locked():
+            folder.forgotten.add(name)
+        else:
+            folder.references.forget(name)
         if not folder.names:
             del self._folders[stem]
+
+    def _ended(self, search: asyncio.Task[Answers]) -> None:
+        self._searches.discard(search)
+        if not search.cancelled():
+            search.exception()  # perhaps no request waits for it any more
