@@ -13,8 +13,8 @@ from simulator import World
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.parking.delivery import Delivery
 from otel_modeldata_receiver.storage.parking.object_delivery import ObjectDelivery
-from otel_modeldata_receiver.storage.parking.parked_blobs import ParkedBlobWriter
 from otel_modeldata_receiver.storage.parking.parked_before import ParkedBefore
+from otel_modeldata_receiver.storage.parking.parked_blobs import ParkedBlobWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
 from otel_modeldata_receiver.storage.rolled_blobs import RollingBlobWriter
 
