@@ -11,6 +11,8 @@ caller waits and asks again, and the search goes on where it stopped. That is po
    been erased since. The search begins again if the name is not there any more.
 4. A blob that is shorter than what was searched, or that has grown and whose last searched bytes are others, was
    replaced, as in a store that is restored from a copy. It is searched from its begin.
+5. Names of parked blobs are used again, perhaps for lines of the same size. These blobs are small: one is searched from
+   its begin if its size or the time of its last change is another one, or if its store does not say that time.
 
 Names of objects contain a digest, and JSON writes their characters as they are, so the last part of a name is enough.
 """
@@ -56,11 +58,13 @@ class Answers(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """How much of a blob is searched, and a digest of the last bytes of that, with their number."""
+    """How much of a blob is searched, and a digest of the last bytes of that, with their number; the blob as listed."""
 
     size: int
     checked: int
     digest: bytes
+    blob_size: int
+    modified: float | None
 
 
 class _Place(NamedTuple):
@@ -84,10 +88,12 @@ class ReferenceSearch:
 
     Args:
         store: has the blobs.
+        names_are_reused: whether the names of removed blobs are used again.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, names_are_reused: bool = False) -> None:
         self._store = store
+        self._names_are_reused = names_are_reused
         self._groups: list[_Group] = []
         self._places: dict[bytes, _Place] = {}
         self._lock = asyncio.Lock()
@@ -168,7 +174,7 @@ class ReferenceSearch:
                     if self._bytes_left <= 0:
                         return found, set().union(*(one.files for one in done))
                     stop = min(position + _READ_BYTES, blob.size)
-                    found |= await self._search_piece(group, blob.name, position, stop)
+                    found |= await self._search_piece(group, blob, position, stop)
                     self._bytes_left -= max(stop - position, _LEAST_READ_BYTES)
                     position = stop
             if group.files:
@@ -180,6 +186,11 @@ class ReferenceSearch:
         """Where the search of a blob goes on."""
         part = group.parts.get(blob.name)
         if part is None:
+            return 0
+        if self._names_are_reused:
+            if blob.modified is not None and (part.blob_size, part.modified) == (blob.size, blob.modified):
+                return part.size
+            del group.parts[blob.name]
             return 0
         if part.size == blob.size:
             return part.size
@@ -194,15 +205,15 @@ class ReferenceSearch:
         del group.parts[blob.name]
         return 0
 
-    async def _search_piece(self, group: _Group, blob: str, position: int, stop: int) -> set[bytes]:
+    async def _search_piece(self, group: _Group, blob: StoredObject, position: int, stop: int) -> set[bytes]:
         start = max(0, position - BEFORE_NAME_BYTES - max(map(len, group.files)) - 1)
-        content = await self._store.read(blob, start, stop)
+        content = await self._store.read(blob.name, start, stop)
         places = places_named_in(content, group.files)
         for file, (begin, end) in places.items():
-            self._places[file] = _Place(blob, start + begin, start + end)
+            self._places[file] = _Place(blob.name, start + begin, start + end)
         group.files -= places.keys()
         end_of_it = content[-_CHECKED_BYTES:]
-        group.parts[blob] = _Part(stop, len(end_of_it), _digest(end_of_it))
+        group.parts[blob.name] = _Part(stop, len(end_of_it), _digest(end_of_it), blob.size, blob.modified)
         return set(places)
 
 
@@ -232,16 +243,20 @@ class ReferenceSearches:
     Args:
         store: has the blobs.
         most: how many are remembered.
+        names_are_reused: see `ReferenceSearch`.
     """
 
-    def __init__(self, store: Store, most: int = _MOST_SEARCHES) -> None:
+    def __init__(self, store: Store, most: int = _MOST_SEARCHES, *, names_are_reused: bool = False) -> None:
         self._store = store
         self._most = most
+        self._names_are_reused = names_are_reused
         self._searches: OrderedDict[str, ReferenceSearch] = OrderedDict()
 
     def get(self, key: str) -> ReferenceSearch:
         """The search with this key, as the name of a folder; a new one if there is none."""
-        search = self._searches.pop(key, None) or ReferenceSearch(self._store)
+        search = self._searches.pop(key, None)
+        if search is None:
+            search = ReferenceSearch(self._store, names_are_reused=self._names_are_reused)
         self._searches[key] = search
         if len(self._searches) > self._most:
             self._searches.popitem(last=False)

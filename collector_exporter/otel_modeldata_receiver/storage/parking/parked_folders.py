@@ -49,6 +49,7 @@ class ParkedFolder:
         size: bytes that are parked, as counted in the metrics.
         has_taken: whether it took something in the present attempt to deliver.
         left: parked objects that are not to be delivered now, as those that are delivered and cannot be removed.
+        wanted: parked objects that are to be delivered though they were left, whoever has parked them.
         objects: what is known of its parked objects.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
@@ -73,6 +74,7 @@ class ParkedFolder:
         "proven",
         "reason",
         "size",
+        "wanted",
     )
 
     def __init__(self, name: str, reason: str, room: ObjectRoom) -> None:
@@ -89,6 +91,7 @@ class ParkedFolder:
         self.size = 0
         self.has_taken = False
         self.left: set[str] = set()
+        self.wanted: set[str] = set()
         self.objects = FolderObjects(room)
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False

@@ -7,15 +7,12 @@ import asyncio
 import pytest
 import virtual_time
 from memory_store import line_to, lines
-from parked_payload import NAME, OTHER, PLACE, Kept, direct, send
+from parked_payload import NAME, OTHER, PLACE, Dated, Kept, direct, other_sink, send
 from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
 
-from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.storage.parking import leftovers
+from otel_modeldata_receiver.storage.parking.leftovers import leftovers
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
-from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
-from otel_modeldata_receiver.storage.sink import Sink
 
 
 class Full(Kept):
@@ -45,12 +42,6 @@ class Full(Kept):
             self.begun.set()
             await asyncio.sleep(self.removals.pop(name))
         await super().remove(name, size)
-
-
-def other_sink(store: Kept) -> ParkingSink:
-    instruments = telemetry.instruments()
-    sink = Sink(store, instance=OTHER, instruments=instruments)
-    return ParkingSink(sink, store, instance=OTHER, instruments=instruments)
 
 
 @in_virtual_time
@@ -151,21 +142,39 @@ async def test_nor_does_it_park_its_own_lines_because_of_them() -> None:
 
 
 @in_virtual_time
-async def test_an_object_that_belongs_to_no_receiver_is_delivered_if_a_line_names_it_and_else_stays() -> None:
-    """As a command writes them beside a parked line, or an older receiver did."""
+async def test_an_object_that_belongs_to_no_receiver_is_delivered_if_a_line_names_it() -> None:
+    """As an older receiver parks them."""
     store = Kept()
-    named, unnamed = (f"{BAD}/files/{one}" for one in ("named", "unnamed"))
-    for name in (named, unnamed):
-        store.objects[parked_object(name, "image/png")] = b"person"
+    store.objects[parked_object(NAME, "image/png")] = b"person"
     blob = f"{BAD}/{OTHER}000000.jsonl"
-    store.contents[blob], store.blocks[blob] = line_to(1, named).data, []
+    store.contents[blob], store.blocks[blob] = line_to(1, NAME).data, []
     sink = sink_on(store)
     await sink.start()
-    await until(lambda: not sink.is_parked(BAD))
-    await asyncio.sleep(3600.0)
-    assert (store.objects[named], unnamed in store.objects) == (b"person", False)
-    assert store.parked() == [parked_object(unnamed, "image/png")]
+    await until(lambda: not store.parked())
+    assert store.objects == {NAME: b"person"}
     await sink.close()
+
+
+@pytest.mark.parametrize("days", [0.9, 1.1, None])
+def test_else_it_is_removed_if_it_was_parked_more_than_a_day_ago(days: float | None) -> None:
+    """It may be that of a request to an older receiver. If the store does not say when it was parked, it stays."""
+
+    async def history() -> None:
+        place = parked_object(NAME, "image/png")
+        store = Kept() if days is None else Dated()
+        store.objects[place] = b"person"
+        if isinstance(store, Dated):
+            store.days[place] = days or 0.0
+        sink = sink_on(store)
+        await sink.start()
+        await until(lambda: not sink.is_parked(BAD))
+        await asyncio.sleep(120.0)
+        assert store.parked() == [place]
+        await asyncio.sleep(3600.0)
+        assert store.objects == ({} if days == 1.1 else {place: b"person"})
+        await sink.close()
+
+    virtual_time.run(history())
 
 
 def test_more_objects_than_are_looked_at_leave_their_folder_direct(
