@@ -158,6 +158,7 @@ class ObjectDelivery:
             TimeoutError: it does not answer in time.
         """
         objects = [one for one in await self._parked(folder) if one.parked not in folder.left]
+        puts = {one.name: folder.objects.last_put(one.name) for one in objects}
         asked = {one.name: frozenset(folder.objects.asked(one.name)) for one in objects}
         own = {one.name for one in objects if folder.objects.is_own(one.name)}
         stored = await self._stored(folder, set().union(*asked.values()))
@@ -175,8 +176,7 @@ class ObjectDelivery:
         if missing:
             needed = await self._named(folder, listed, missing)
         # What was parked once more meanwhile has a line on its way: the next pass delivers it.
-        again = {name for name in asked if folder.objects.is_own(name) and name not in own}
-        again.update(name for name, ids in asked.items() if ids != folder.objects.asked(name))
+        again = {one.name for one in doubtful if puts[one.name] != folder.objects.last_put(one.name)}
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful

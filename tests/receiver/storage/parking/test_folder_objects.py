@@ -15,7 +15,7 @@ def test_all_folders_together_remember_no_more_objects_than_there_is_room_for(
     steps: list[tuple[str, int, str]], most: int
 ) -> None:
     room = ObjectRoom(most)
-    folders = [FolderObjects(room), FolderObjects(room)]
+    folders = [FolderObjects(room, ObjectRoom()), FolderObjects(room, ObjectRoom())]
     put: list[set[str]] = [set(), set()]
     for step, number, name in steps:
         match step:
@@ -31,7 +31,7 @@ def test_all_folders_together_remember_no_more_objects_than_there_is_room_for(
             case "forget all":
                 folders[number].forget_all()
                 put[number].clear()
-        assert sum(len(one._asked) for one in folders) <= most
+        assert sum(len(one._own) for one in folders) <= most
         assert all(one.is_own(name) for one, names in zip(folders, put, strict=True) for name in names)
     for one in folders:
         one.forget_all()
@@ -39,18 +39,18 @@ def test_all_folders_together_remember_no_more_objects_than_there_is_room_for(
 
 
 def test_an_object_of_very_many_lines_counts_as_one_of_new_lines() -> None:
-    objects = FolderObjects(ObjectRoom())
+    objects = FolderObjects(ObjectRoom(), ObjectRoom())
     for number in range(8):
         objects.ask("image", str(number))
     assert objects.asked("image") == set("01234567")
     for number in range(8, 1000):
         objects.ask("image", str(number))
-    assert (objects.asked("image"), len(objects._asked["image"])) == (set(), 9)
+    assert (objects.asked("image"), len(objects._own["image"].ids)) == (set(), 9)
     assert objects.is_own("image")
 
 
 def test_doubt_ends_when_an_object_is_parked_once_more() -> None:
-    objects = FolderObjects(ObjectRoom())
+    objects = FolderObjects(ObjectRoom(), ObjectRoom())
     objects.doubt(["a", "b"])
     objects.put("a")
     assert [objects.is_doubtful(name) for name in "ab"] == [False, True]
