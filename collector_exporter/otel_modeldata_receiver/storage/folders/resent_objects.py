@@ -90,8 +90,11 @@ class ResentObjects:
                 if not search.cancelled():  # the request has ended
                     raise
                 raise StoreError("expected an open sink, got one that stops: send the lines again") from None
-            if name in answers.named or name in answers.unnamed:  # otherwise too many others asked after this one
+            if name in answers.named or name in answers.unnamed:
                 return name in answers.unnamed
+            if answers.error is not None:
+                raise answers.error.copy()
+            # Too many others asked after this one.
 
     async def stop(self) -> None:
         """Stop the searches that run."""

@@ -27,7 +27,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
@@ -187,13 +186,13 @@ class ObjectDelivery:
         return bool(objects)
 
     async def _named(self, folder: ParkedFolder, listed: ListedFolder, names: set[str]) -> set[str]:
-        """Those of some objects that a stored line is known to name; lines that cannot be read name none yet."""
+        """Those of some objects that a stored line is known to name; lines that are not read in time name none yet."""
         try:
             async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
                 search = self._references.get(folder.name)
                 return (await search.look(listed.blobs, names, most_bytes=MOST_SEARCHED_BYTES)).named
-        except (StoreError, TimeoutError) as error:
-            logger.debug("%s: lines are not searched now: %s", folder.name, error)
+        except TimeoutError:
+            logger.debug("%s: lines are not searched in time", folder.name)
             return set()
 
     async def _parked(self, folder: ParkedFolder) -> list[_Parked]:
