@@ -70,8 +70,8 @@ class FolderObjects:
         self._has_unknown_found = False
 
     def find(self, names: Collection[str]) -> None:
-        """Note objects that are parked, and that this process has not parked in this outage."""
-        new = set(names) - self._own.keys() - self._found
+        """Note objects that are parked already, before this process parks any in this outage."""
+        new = set(names) - self._found
         if self._found_room.take(len(new)):
             self._found |= new
         else:
