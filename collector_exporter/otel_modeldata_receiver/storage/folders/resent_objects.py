@@ -9,8 +9,9 @@ thousands of events may come again at the same time. So, as in a group commit:
 - A search goes on when the requests that wait for it have ended. When they come again, only what is new is read.
 - Of a tenant one folder is read at a time.
 
-So objects of a folder are answered in the time of two readings, whatever their number. What is searched is remembered
-for the objects that were asked for last. For others a search begins again.
+So objects of a folder are answered in the time of two readings, up to the number that is remembered. One is remembered
+until its answer was given, so that each is answered however many there are: further ones wait for room, of which each
+tenant has its share. After its answer it is remembered while there is room.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from ...exceptions import StoreError
 from ..store import StoredObject
 from ..upload_turns import UploadTurns
+from .fair_room import FairRoom
 from .folder_names import tenant_of_folder
 from .reference_search import Answers, ReferenceSearch
 
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["ResentObjects"]
 
 _MOST_OBJECTS: Final = 10_000
-"""Objects of all folders together; each takes about 300 bytes of memory, and 3 KB if its folder has no other."""
+"""Objects of all folders together; each takes about 1.5 KB of memory, and 3.5 KB if its folder has no other."""
+_WAITING_SECONDS: Final = 300.0
+"""How long an object without an answer is remembered when it is not asked for: senders try again sooner."""
+_ROOM_SECONDS: Final = 1.0
+"""Pause between two looks whether there is room."""
 
 
 class _Folder:
@@ -65,12 +71,15 @@ class ResentObjects:
 
     def __init__(self, store: Store, most: int = _MOST_OBJECTS) -> None:
         self._store = store
-        self._most = most
         self._folders: dict[str, _Folder] = {}
-        self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Stems and names, as they were asked for."""
+        self._waiting: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """Objects without an answer, by stems and names: when they were asked for, the latest last."""
+        self._answered: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """The others that are remembered, the latest last."""
+        self._room: FairRoom[tuple[str, str]] = FairRoom(most)
         self._turns = UploadTurns(1)
         self._searches: set[asyncio.Task[Answers]] = set()
+        self._is_stopped = False
 
     async def is_unnamed(self, stem: str, name: str) -> bool:
         """Whether no line that is stored now refers to an object.
@@ -82,37 +91,65 @@ class ResentObjects:
         Raises:
             StoreError: the store does not answer; calling again is safe.
         """
-        while True:
+        while not self._is_stopped:
+            if not self._remember(stem, name):
+                await asyncio.sleep(_ROOM_SECONDS)
+                continue
             search = self._ask(stem, name)
             try:
                 answers = await asyncio.shield(search)
             except asyncio.CancelledError:
                 if not search.cancelled():  # the request has ended
                     raise
-                raise StoreError("expected an open sink, got one that stops: send the lines again") from None
+                break
             if name in answers.named or name in answers.unnamed:
+                if self._waiting.pop((stem, name), None) is not None:
+                    self._answered[stem, name] = None
                 return name in answers.unnamed
             if answers.error is not None:
                 raise answers.error.copy()
-            # Too many others asked after this one.
+            # It lost its place to another tenant.
+        raise StoreError("expected an open sink, got one that stops: send the lines again")
 
     async def stop(self) -> None:
-        """Stop the searches that run."""
+        """Stop the searches, and refuse what waits for them."""
+        self._is_stopped = True
         for search in self._searches:
             search.cancel()
         if self._searches:
             await asyncio.wait(self._searches)
+
+    def _remember(self, stem: str, name: str) -> bool:
+        """Take a place for an object; False if there is none now."""
+        key, now = (stem, name), asyncio.get_running_loop().time()
+        if key not in self._waiting and key not in self._answered:
+            if not self._room.has_room:
+                self._make_room(now)
+            without = self._room.take(tenant_of_folder(stem), key)
+            if without == key:
+                return False
+            if without is not None:
+                self._forget(without)
+        self._answered.pop(key, None)
+        self._waiting[key] = now
+        self._waiting.move_to_end(key)
+        return True
+
+    def _make_room(self, now: float) -> None:
+        """Forget an object that was answered, or of which no request has come for a while."""
+        first = next(iter(self._answered), None)
+        if first is None:
+            first, moment = next(iter(self._waiting.items()))
+            if moment > now - _WAITING_SECONDS:
+                return
+        self._room.give_back(tenant_of_folder(first[0]), first)
+        self._forget(first)
 
     def _ask(self, stem: str, name: str) -> asyncio.Task[Answers]:
         """Ask for an object in the next search of its folder."""
         folder = self._folders.setdefault(stem, _Folder(self._store))
         folder.names.add(name)
         folder.asked.add(name)
-        self._asked[stem, name] = None
-        self._asked.move_to_end((stem, name))
-        if len(self._asked) > self._most:
-            oldest, _ = self._asked.popitem(last=False)
-            self._forget(*oldest)
         if folder.next is None:
             folder.next = asyncio.get_running_loop().create_task(self._search(stem, folder), name=f"search of {stem}")
             self._searches.add(folder.next)
@@ -132,7 +169,10 @@ class ResentObjects:
                     folder.references.forget(name)
                 folder.forgotten.clear()
 
-    def _forget(self, stem: str, name: str) -> None:
+    def _forget(self, key: tuple[str, str]) -> None:
+        stem, name = key
+        self._waiting.pop(key, None)
+        self._answered.pop(key, None)
         folder = self._folders[stem]
         folder.names.discard(name)
         folder.asked.discard(name)

@@ -82,14 +82,53 @@ def test_those_that_wait_share_a_listing() -> None:
     assert (store.count("blobs"), store.count("state")) == (2, 2)
 
 
-def test_with_more_objects_than_are_remembered_each_is_answered() -> None:
+@pytest.mark.parametrize("deadline", [10.0, 3600.0])
+def test_with_more_objects_than_are_remembered_each_is_answered(deadline: float) -> None:
+    """Also if each search takes longer than a request: what waits for its answer gives its place to no other."""
     store = long_store()
     resent = ResentObjects(store, most=20)
-    _, answers = run(answered(resent, 100, deadline=3600.0))
+    seconds, answers = run(answered(resent, 100, deadline))
     assert answers == {True}
-    assert store.count("read") <= 6 * PIECES  # one for the first, and one for each 20
-    assert (len(resent._asked), len(resent._folders[STEM].names)) == (20, 20)
+    assert store.count("read") <= 12 * PIECES  # at most two for each 20
+    assert seconds < 600.0
+    assert (len(resent._answered), len(resent._folders[STEM].names)) == (20, 20)
     assert sum(len(group.files) for group in resent._folders[STEM].references._groups) <= 20
+
+
+def test_those_of_one_tenant_keep_those_of_another_one_not_waiting() -> None:
+    store = long_store()
+    stems = [f"credit/{deployment}/in/1/{INSTANCE}" for deployment in ("blue", "green")]
+    for stem in stems:
+        store.contents[f"{stem}000000.jsonl"], store.blocks[f"{stem}000000.jsonl"] = store.contents[BLOB], []
+    resent = ResentObjects(store, most=20)
+
+    async def main() -> float:
+        many = asyncio.gather(*(resent.is_unnamed(stems[0], object_name(number)) for number in range(100)))
+        await asyncio.sleep(1.0)
+        began = now()
+        assert all(await asyncio.gather(*(resent.is_unnamed(stems[1], object_name(number)) for number in range(10))))
+        took = now() - began
+        assert all(await many)
+        return took
+
+    assert run(main()) < 35.0
+    assert (len(resent._waiting), len(resent._answered)) == (0, 20)
+
+
+def test_a_place_is_free_some_minutes_after_the_last_request_for_its_object() -> None:
+    """Its sender has given up."""
+    store = long_store()
+    resent = ResentObjects(store, most=1)
+
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(10.0):
+                await resent.is_unnamed(STEM, object_name(1))
+        assert await resent.is_unnamed(STEM, object_name(2))
+        return now()
+
+    assert 300.0 < run(main()) < 350.0
+    assert (list(resent._waiting), list(resent._answered)) == ([], [(STEM, object_name(2))])
 
 
 def test_folders_of_which_nothing_is_remembered_take_no_memory() -> None:
@@ -187,7 +226,7 @@ def test_an_error_after_the_end_of_all_requests_is_that_of_none(caplog: pytest.L
 
 def test_a_stop_ends_the_searches_and_the_requests_that_wait_for_them() -> None:
     store = long_store()
-    resent = ResentObjects(store)
+    resent = ResentObjects(store, most=2)  # the third one waits for room
 
     async def main() -> list[bool | BaseException]:
         asks = [asyncio.ensure_future(resent.is_unnamed(STEM, object_name(number))) for number in range(3)]
@@ -269,4 +308,4 @@ def test_every_answer_is_right_for_the_lines_that_were_stored_when_it_was_asked(
         await asyncio.gather(*(ask(*one) for one in asks), *(write(*one) for one in stored))
 
     run(main())
-    assert len(resent._asked) <= most
+    assert len(resent._waiting) + len(resent._answered) <= most

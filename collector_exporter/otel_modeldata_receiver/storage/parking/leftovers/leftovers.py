@@ -4,8 +4,8 @@ There are three kinds. Blobs and objects that are delivered and could not be rem
 store answers again. Objects that nothing is known to refer to. And objects that another receiver has parked a long time
 ago: it may never come back. `fates.py` says what is to become of them.
 
-Each kind has room of its own, and each folder its share of it (`fair_room.py`): what only cannot be removed keeps
-nothing doubtful waiting, and no folder those of others. What another receiver has parked takes only free room.
+Each kind has room of its own, and each folder its share of it (`folders/fair_room.py`): what only cannot be removed
+keeps nothing doubtful waiting, and no folder those of others. What another receiver has parked takes only free room.
 
 A look at a folder ends after some time. Then it goes behind the others, also if everything stays as it is. An object
 that no line names is removed some minutes later, because the request that has its line may still be under way. If it is
@@ -24,9 +24,9 @@ from otel_modeldata.log_throttle import LogThrottle
 from ....exceptions import StoreError
 from ....retry import backoff, retry_for
 from ....time_limit import timeout
+from ...folders.fair_room import FairRoom
 from ...store import FencedError
 from ..parked_names import place_of, unparked_object
-from .fair_room import FairRoom
 from .fates import Fate, Fates
 from .leftover import LeftoverKind
 
@@ -80,7 +80,7 @@ class Leftovers:
         self._on_removed = on_removed
         self._left: dict[str, Leftover] = {}
         """In the order in which they are looked at."""
-        self._rooms = {kind: FairRoom(_MOST) for kind in LeftoverKind}
+        self._rooms: dict[LeftoverKind, FairRoom[str]] = {kind: FairRoom(_MOST) for kind in LeftoverKind}
         self._unnamed_since: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._removal: tuple[str, asyncio.Event] | None = None

@@ -7,11 +7,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata_receiver.storage.parking.leftovers.fair_room import FairRoom
+from otel_modeldata_receiver.storage.folders.fair_room import FairRoom
 
 
-def filled(most: int, **counts: int) -> FairRoom:
-    room = FairRoom(most)
+def filled(most: int, **counts: int) -> FairRoom[str]:
+    room: FairRoom[str] = FairRoom(most)
     for folder, count in counts.items():
         for number in range(count):
             room.take(folder, f"{folder}/{number}")
@@ -61,7 +61,7 @@ def test_also_one_without_a_name_is_full_until_half_of_all_are_gone() -> None:
 
 
 def test_as_many_crowded_folders_as_names_are_remembered() -> None:
-    room = FairRoom(3)
+    room: FairRoom[str] = FairRoom(3)
     for number in range(10):
         room.take(f"folder-{number}", "name")
     assert [number for number in range(10) if room.is_crowded(f"folder-{number}")] == [7, 8, 9]
@@ -72,7 +72,7 @@ def test_as_many_crowded_folders_as_names_are_remembered() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=80), st.integers(1, 12))
 def test_a_folder_below_its_share_always_finds_a_place(steps: list[tuple[int, bool]], most: int) -> None:
-    room = FairRoom(most)
+    room: FairRoom[str] = FairRoom(most)
     there: dict[str, str] = {}
     for number, (key, takes) in enumerate(steps):
         folder, name = f"folder-{key}", f"name-{number}"

@@ -1,7 +1,7 @@
-"""Room for a bounded number of names in many folders, of which each has its fair share.
+"""Room for a bounded number of names in many folders, or of many tenants, of which each has its fair share.
 
-A policy may keep thousands of names of one folder for weeks. So while there is no room, a folder that has less than its
-share takes the place of a name of the one that has the most.
+Thousands of names of one folder may stay for weeks, as where a policy keeps them. So while there is no room, a folder
+that has less than its share takes the place of a name of the one that has the most.
 
 A folder of which a name found no place is *crowded*. It counts as full until half of the names that it has here are
 gone, or half of all: looking for the rest of it after each single one would cost more than it brings.
@@ -9,10 +9,16 @@ gone, or half of all: looking for the rest of it after each single one would cos
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
 __all__ = ["FairRoom"]
 
 
-class FairRoom:
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+class FairRoom(Generic[_Name]):
     """The names that have a place.
 
     Args:
@@ -22,14 +28,14 @@ class FairRoom:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._names: dict[str, dict[str, None]] = {}
+        self._names: dict[str, dict[_Name, None]] = {}
         self._crowded: dict[str, int] = {}
         """Crowded folders, with the number of names that they had when one found no place."""
 
     def __len__(self) -> int:
         return self._count
 
-    def names_of(self, folder: str) -> set[str]:
+    def names_of(self, folder: str) -> set[_Name]:
         """The names of a folder that have a place."""
         return set(self._names.get(folder, ()))
 
@@ -43,7 +49,7 @@ class FairRoom:
         """Whether any folder is crowded."""
         return bool(self._crowded)
 
-    def take(self, folder: str, name: str) -> str | None:
+    def take(self, folder: str, name: _Name) -> _Name | None:
         """Take a place for a name that has none.
 
         Returns:
@@ -65,7 +71,7 @@ class FairRoom:
         self._count += 1
         return last
 
-    def give_back(self, folder: str, name: str) -> None:
+    def give_back(self, folder: str, name: _Name) -> None:
         """Give back the place of a name."""
         names = self._names[folder]
         del names[name]
