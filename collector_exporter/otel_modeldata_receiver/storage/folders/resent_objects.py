@@ -102,10 +102,13 @@ class ResentObjects:
                 if not search.cancelled():  # the request has ended
                     raise
                 break
-            if name in answers.named or name in answers.unnamed:  # otherwise it lost its place to another tenant
+            if name in answers.named or name in answers.unnamed:
                 if self._waiting.pop((stem, name), None) is not None:
                     self._answered[stem, name] = None
                 return name in answers.unnamed
+            if answers.error is not None:
+                raise answers.error.copy()
+            # It lost its place to another tenant.
         raise StoreError("expected an open sink, got one that stops: send the lines again")
 
     async def stop(self) -> None:

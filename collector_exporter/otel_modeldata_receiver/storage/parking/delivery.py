@@ -46,7 +46,7 @@ from .object_delivery import ObjectDelivery
 from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ...line import Line
     from ..sink import Sink
@@ -125,11 +125,11 @@ class Delivery:
         folder.left |= self._leftovers.names_of(folder.name)
         self._schedule(folder)
 
-    def find_again(self, name: str, size: int) -> None:
-        """Deliver `size` bytes that are parked of a folder which takes lines."""
+    def find_again(self, name: str, size: int, objects: Collection[str]) -> None:
+        """Deliver `size` bytes that are parked of a folder which takes lines, among them `objects`."""
         if not self._leftovers.is_crowded(name):
             logger.warning("lines of %s are parked again: was the store restored from an older copy?", name)
-        self.add(self._folders.find(name, size))
+        self.add(self._folders.find(name, size, objects))
 
     def look_at(self, name: str, left: Leftover) -> None:
         """Look from time to time at what another receiver has parked and does not deliver."""

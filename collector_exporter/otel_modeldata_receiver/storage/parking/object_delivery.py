@@ -27,7 +27,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
@@ -158,6 +157,7 @@ class ObjectDelivery:
             TimeoutError: it does not answer in time.
         """
         objects = [one for one in await self._parked(folder) if one.parked not in folder.left]
+        puts = {one.name: folder.objects.last_put(one.name) for one in objects}
         asked = {one.name: frozenset(folder.objects.asked(one.name)) for one in objects}
         own = {one.name for one in objects if folder.objects.is_own(one.name)}
         stored = await self._stored(folder, set().union(*asked.values()))
@@ -175,8 +175,7 @@ class ObjectDelivery:
         if missing:
             needed = await self._named(folder, listed, missing)
         # What was parked once more meanwhile has a line on its way: the next pass delivers it.
-        again = {name for name in asked if folder.objects.is_own(name) and name not in own}
-        again.update(name for name, ids in asked.items() if ids != folder.objects.asked(name))
+        again = {one.name for one in doubtful if puts[one.name] != folder.objects.last_put(one.name)}
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful
@@ -187,13 +186,13 @@ class ObjectDelivery:
         return bool(objects)
 
     async def _named(self, folder: ParkedFolder, listed: ListedFolder, names: set[str]) -> set[str]:
-        """Those of some objects that a stored line is known to name; lines that cannot be read name none yet."""
+        """Those of some objects that a stored line is known to name; lines that are not read in time name none yet."""
         try:
             async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
                 search = self._references.get(folder.name)
                 return (await search.look(listed.blobs, names, most_bytes=MOST_SEARCHED_BYTES)).named
-        except (StoreError, TimeoutError) as error:
-            logger.debug("%s: lines are not searched now: %s", folder.name, error)
+        except TimeoutError:
+            logger.debug("%s: lines are not searched in time", folder.name)
             return set()
 
     async def _parked(self, folder: ParkedFolder) -> list[_Parked]:

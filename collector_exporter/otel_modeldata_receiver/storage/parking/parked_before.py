@@ -93,7 +93,7 @@ class ParkedBefore:
     async def _find(self) -> None:
         listing = await self._list()
         for folder, size in listing.folders.items():
-            self._delivery.add(self._folders.find(folder, size))
+            self._delivery.add(self._folders.find(folder, size, listing.objects.get(folder, ())))
         self._look_at_foreign(listing)
         self.is_found = True
         if count := sum(1 for size in listing.folders.values() if size):
@@ -111,7 +111,7 @@ class ParkedBefore:
         listing = await self._list()
         for folder, size in listing.folders.items():
             if size and folder not in known and self._folders.get(folder) is None:
-                self._delivery.find_again(folder, size)
+                self._delivery.find_again(folder, size, listing.objects.get(folder, ()))
         self._look_at_foreign(listing)
 
     def _look_at_foreign(self, listing: ParkedListing) -> None:

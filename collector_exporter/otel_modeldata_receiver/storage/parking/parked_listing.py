@@ -23,11 +23,13 @@ class ParkedListing(NamedTuple):
 
     Attributes:
         folders: bytes that are parked of each folder, and that this receiver delivers; 0 if everything is delivered.
+        objects: the own names of the objects among that.
         others: the instance ids of other receivers that have parked lines or objects.
         foreign: objects that others have parked a long time ago, by the names under which they are parked.
     """
 
     folders: dict[str, int]
+    objects: dict[str, list[str]]
     others: set[str]
     foreign: dict[str, Leftover]
 
@@ -44,6 +46,7 @@ def parked_listing(
         is_left: whether something is not to be delivered now.
     """
     folders: dict[str, int] = {}
+    own: dict[str, list[str]] = {}
     others: set[str] = set()
     foreign: dict[str, Leftover] = {}
     sizes = DeliveredMarks(store, objects).sizes()
@@ -55,9 +58,11 @@ def parked_listing(
             continue
         if parked.instance in {"", instance}:
             folders[parked.folder] = folders.get(parked.folder, 0) + size
+            if isinstance(parked, parked_names.ParkedObject):
+                own.setdefault(parked.folder, []).append(parked.name)
         elif size:
             others.add(parked.instance)
             if isinstance(parked, parked_names.ParkedObject) and (one.modified is None or one.modified < old):
                 left = Leftover(LeftoverKind.FOREIGN, parked.folder, size, (), parked.name, parked.instance)
                 foreign[name] = left
-    return ParkedListing(folders, others, foreign)
+    return ParkedListing(folders, own, others, foreign)

@@ -11,8 +11,8 @@ of these outcomes, and takes two listings of a folder, whatever the number of it
   request does not come again. Only the receiver that has parked it knows that, or the process that runs after it.
   What belongs to none, as from an older version, is not needed if it was parked more than a day ago.
 - The copy is missing, and the parked one is gone meanwhile: there is nothing to do.
-- The copy is missing, and it is not known yet whether a line names it, because there are too many lines for one look:
-  it stays. The next look searches on (`folders/reference_search.py`).
+- The copy is missing, and it is not known yet whether a line names it, because there are too many lines for one look,
+  or because some cannot be read: it stays. The next look searches on (`folders/reference_search.py`).
 
 Why another receiver's object waits, whatever its age: it may come back after any time, and a sender with it that has
 kept its events. What is parked once more then is not written once more, so it looks as old as before. If others removed
