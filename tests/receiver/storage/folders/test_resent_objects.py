@@ -208,6 +208,27 @@ def test_an_error_is_that_of_all_who_share_the_search() -> None:
     assert [type(one) for one in outcomes] == [StoreError, bool] * 3
 
 
+@in_virtual_time
+async def test_a_blob_that_cannot_be_read_is_an_error_only_for_objects_that_no_other_blob_names() -> None:
+    archived = f"{STEM}000001.jsonl"
+
+    class Archive(MemoryStore):
+        async def read(self, name: str, start: int, end: int) -> bytes:
+            if name == archived:
+                raise StoreError("409 BlobArchived")
+            return await super().read(name, start, end)
+
+    store = Archive()
+    store.contents = {BLOB: line_to(1, object_name(1)).data, archived: line(2).data}
+    store.blocks = {BLOB: [], archived: []}
+    resent = ResentObjects(store)
+    for _ in range(3):
+        asked = (resent.is_unnamed(STEM, object_name(number)) for number in (1, 2, 1))
+        first, other, same = await asyncio.gather(*asked, return_exceptions=True)
+        assert (first, type(other), same) == (False, StoreError, False)
+    await resent.stop()
+
+
 def test_an_error_after_the_end_of_all_requests_is_that_of_none(caplog: pytest.LogCaptureFixture) -> None:
     store = long_store()
     store.fates = iter(["ok"] * 700 + ["refused"])
