@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _baggage, _forking, semconv
@@ -21,6 +22,7 @@ from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
+from ._settings.enabled_collections import is_switched_off, refusal_of
 from ._settings.settings import Settings
 from .config import config_origin, config_warnings, load_config
 from .context import (
@@ -31,7 +33,7 @@ from .context import (
     known_context,
     read_current,
 )
-from .exceptions import CollectionNameError, ConfigError, ContextError, NotEnabledError, UnsupportedDataError
+from .exceptions import ConfigError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
 
     from ._emitter import FrameEmitter
-    from .config import CollectorConfig
 
 __all__ = ["Collector"]
 
@@ -124,8 +125,8 @@ class Collector:
         metrics.register_once()
         self._is_debug = self._config.debug
         self._rate = self._config.rate_of(str(name))
-        self._refusal = _refusal(name, self._config)
-        self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
+        self._refusal = refusal_of(name, self._config)
+        self._switched_off = self._refusal is not None and is_switched_off(name, self._config)
         self._repeated_ids = _RepeatedIds.of(str(name), self._rate)
         self._emitter: FrameEmitter | None = None
         if self._switched_off:
@@ -163,7 +164,8 @@ class Collector:
                 context = new = BasicCorrelationContext()
                 correlation_id = new.id  # a UUID: it needs no check, and no other frame has it
             if self._refusal is not None:
-                raise self._refusal  # noqa: TRY301 - a function for it would be one more call of each frame
+                # A copy: an error that is raised again keeps every frame that it was raised for.
+                raise copy(self._refusal)  # noqa: TRY301 - a function for it would be one more call of each frame
             if not is_new:
                 correlation_id = self._id_of(context, is_given=correlation_context is not None)
             if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
@@ -234,7 +236,7 @@ class Collector:
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
             call_on_error(self._on_error, error)
-        elif error is not self._refusal or not self._switched_off:
+        elif not self._switched_off or not isinstance(error, NotEnabledError):
             raise error
 
 
@@ -333,35 +335,6 @@ def _collect_early_frames() -> None:
     while _early_frames:
         collector, frame, context = _early_frames.popleft()
         collector.collect(frame, context)
-
-
-def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
-    """Why frames of this collection are refused; None when they are accepted.
-
-    Where azureml-ai-monitoring has a text for it, the text here is the same.
-    """
-    if not name:
-        return CollectionNameError("collection name is not provided")
-    if not isinstance(name, str) or not semconv.is_name(name):
-        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}: rename it")
-    if not config.collects_frames():
-        return NotEnabledError("custom logging is not enabled, drop the data")
-    entry = config.collection(name)
-    if entry is None or not entry.enabled:
-        return NotEnabledError(f"collection {name} is not enabled, drop the data")
-    return None
-
-
-def _is_switched_off(name: object, config: CollectorConfig) -> bool:
-    """Whether an operator switched this collection off.
-
-    This is intended, so nothing is raised: no code has to change, and scoring goes on; `on_error` is called. A name
-    that the configuration does not list is an error and raises, as in Azure's SDK.
-    """
-    if not isinstance(name, str):
-        return False
-    entry = config.collection(name)
-    return not config.enabled or (entry is not None and not entry.enabled)
 
 
 def _correlation_id(context: CorrelationContext) -> str:
