@@ -193,7 +193,7 @@ class Collector:
                 context = new = BasicCorrelationContext()
                 correlation_id = new.id  # a UUID: it needs no check, and no other frame has it
             if self._refusal is not None:
-                # A copy: an error that is raised again keeps every frame that it was raised for.
+                # Not the object itself: an error that is raised again keeps every frame that it was raised for.
                 raise copy(self._refusal)  # noqa: TRY301 - a function for it would be one more call of each frame
             if not is_new:
                 correlation_id = self._id_of(context, is_given=correlation_context is not None)

@@ -58,10 +58,15 @@ server.join()
 SPAWN = """
 import multiprocessing, pickle
 if __name__ == "__main__":
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        pool.map(pickle.load(open("pickle.pkl", "rb")).predict, range(4))
+    model = pickle.load(open("pickle.pkl", "rb"))
+    spawn = multiprocessing.get_context("spawn")
+    child = spawn.Process(target=model.predict, args=(4,))  # it loads the model before multiprocessing sets it up
+    child.start()
+    with spawn.Pool(1) as pool:
+        pool.map(model.predict, range(4))
         pool.close()
         pool.join()
+    child.join()
 """
 
 
@@ -134,6 +139,6 @@ def test_sigterm_loses_nothing_if_a_thread_is_the_first_to_collect(folder: Path)
     assert sorted(line["data"][0]["a"] for line in lines_below(folder / "prod")) == sorted(KINDS)
 
 
-def test_workers_of_a_pool_collect_with_a_model_that_they_get_as_an_argument(folder: Path) -> None:
+def test_spawned_processes_collect_with_a_model_that_they_get_as_an_argument(folder: Path) -> None:
     assert run(folder, SPAWN, **SHOP) == (0, "")
-    assert sorted(line["data"][0]["a"] for line in lines_below(folder / "prod")) == [0, 1, 2, 3]
+    assert sorted(line["data"][0]["a"] for line in lines_below(folder / "prod")) == [0, 1, 2, 3, 4]
