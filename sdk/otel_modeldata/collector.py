@@ -3,15 +3,20 @@
 A drop-in replacement for `azureml.ai.monitoring.Collector`: change `azureml.ai.monitoring` in the import to
 `otel_modeldata`. `import otel_modeldata` imports neither pandas nor gRPC nor the OpenTelemetry SDK. `Collector(...)`
 loads the rest of the package if the program has imported pandas, else the first `collect` does.
+
+A copy (pickle, joblib, cloudpickle, `copy.deepcopy`, the arguments of a pool) has what the caller passed, and nothing
+of the environment: a model file carries neither the settings of the machine that wrote it nor its secrets.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import time
 from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _baggage, _forking, semconv
@@ -21,6 +26,8 @@ from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
+from ._settings.delivery import load_settings
+from ._settings.enabled_collections import is_switched_off, refusal_of
 from ._settings.settings import Settings
 from .config import config_origin, config_warnings, load_config
 from .context import (
@@ -31,7 +38,7 @@ from .context import (
     known_context,
     read_current,
 )
-from .exceptions import CollectionNameError, ConfigError, ContextError, NotEnabledError, UnsupportedDataError
+from .exceptions import ConfigError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
 
     from ._emitter import FrameEmitter
-    from .config import CollectorConfig
 
 __all__ = ["Collector"]
 
@@ -69,6 +75,10 @@ class Collector:
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
             `OTEL_EXPORTER_OTLP_*` and the queue's variables have no effect on this collector, and `flush`, `shutdown`
             and their reports do not include its events.
+
+    A pickled collector keeps these arguments only. Where it is loaded, its first `collect` reads the environment of
+    that process: where events go, their names, what is collected. What is wrong there is an error of `collect`, not of
+    loading, because a program may need the model alone.
 
     Raises:
         ConfigError: the configuration, the endpoint or `model_version` is wrong; always raised, never given to
@@ -100,17 +110,41 @@ class Collector:
                 f"expected an OpenTelemetry LoggerProvider in logger_provider, got {got}: "
                 "opentelemetry.sdk._logs has one"
             )
-        self.name = name
-        application_names.add(str(name))
-        self._on_error = on_error
-        self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         if semconv.CONTROL_CHARACTER.search(str(model_version)):
             raise ConfigError(
                 f"expected model_version without control characters, got {model_version!r:.100}: strip it"
             )
-        # Errors are raised now, in init(), not in the first scoring request.
+        self.name = name
+        self._on_error = on_error
+        self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         self._logger_provider = logger_provider
-        if logger_provider is None:
+        self._begin(is_copy=False)
+        # Errors are raised now, in init(), not in the first scoring request.
+        self._read_environment()
+        if self._refusal is not None:
+            self._report(self._refusal)
+        elif logger_provider is None and "pandas" in sys.modules:
+            # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
+            self._load()
+
+    def _begin(self, *, is_copy: bool) -> None:
+        """Be a collector that has not read the environment."""
+        application_names.add(str(self.name))
+        self._is_copy = is_copy
+        self._is_debug = self._switched_off = False
+        self._rate = 1.0
+        self._refusal: Exception | None = None
+        self._repeated_ids = _RepeatedIds(str(self.name), self._rate)
+        self._emitter: FrameEmitter | None = None
+
+    def _read_environment(self) -> None:
+        """Read and try everything that depends on this process.
+
+        Raises:
+            ConfigError: something of it is wrong.
+        """
+        metrics.register_once()
+        if self._logger_provider is None:
             with _forking.guard:  # OpenTelemetry's resource is loaded here
                 self._settings = Settings.from_env()
             self._config = self._settings.config
@@ -121,20 +155,13 @@ class Collector:
             self._config = load_config()
             open_transport.log_once(config_warnings(self._config, config_origin(os.environ)))
             self._rename_columns = load_column_case(os.environ)
-        metrics.register_once()
         self._is_debug = self._config.debug
-        self._rate = self._config.rate_of(str(name))
-        self._refusal = _refusal(name, self._config)
-        self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
-        self._repeated_ids = _RepeatedIds.of(str(name), self._rate)
-        self._emitter: FrameEmitter | None = None
+        self._rate = self._config.rate_of(str(self.name))
+        self._refusal = refusal_of(self.name, self._config)
+        self._switched_off = self._refusal is not None and is_switched_off(self.name, self._config)
+        self._repeated_ids = _RepeatedIds.of(str(self.name), self._rate)
         if self._switched_off:
-            logger.info("collection %s is switched off: its frames are dropped", name)
-        if self._refusal is not None:
-            self._report(self._refusal)
-        elif logger_provider is None and "pandas" in sys.modules:
-            # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
-            self._load()
+            logger.info("collection %s is switched off: its frames are dropped", self.name)
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Collect a frame; later changes of the frame do not change the record.
@@ -151,11 +178,14 @@ class Collector:
         Raises:
             CollectError: the frame is not collected, see `exceptions.py`; with `on_error` the error is passed to it
                 instead.
+            ConfigError: the same, in a collector that was loaded from a file: see the class.
         """
         # In one function, because a call costs more than what it does when a process just woke up.
         context: CorrelationContext | None = None
         message = _ACCEPTED
         try:
+            if self._is_copy:
+                self._open_copy()
             if correlation_context is not None or read_current() is not None or _baggage.get_context():
                 context = known_context(correlation_context)
             is_new = context is None
@@ -163,7 +193,8 @@ class Collector:
                 context = new = BasicCorrelationContext()
                 correlation_id = new.id  # a UUID: it needs no check, and no other frame has it
             if self._refusal is not None:
-                raise self._refusal  # noqa: TRY301 - a function for it would be one more call of each frame
+                # Not the object itself: an error that is raised again keeps every frame that it was raised for.
+                raise copy(self._refusal)  # noqa: TRY301 - a function for it would be one more call of each frame
             if not is_new:
                 correlation_id = self._id_of(context, is_given=correlation_context is not None)
             if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
@@ -228,13 +259,34 @@ class Collector:
             return emitter
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pools copy collectors to other processes (cloudpickle does so with globals): each loads its own emitter."""
-        return self.__dict__ | {"_emitter": None}
+        """What the caller passed, and what a subclass added."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read nothing that can fail: the first `collect` does."""
+        vars(self).update((name, value) for name, value in state.items() if name not in _OF_PROCESS)
+        self._begin(is_copy=True)
+        if self._logger_provider is None:
+            with contextlib.suppress(ConfigError):
+                # Now, because the first `collect` may come from a thread, which cannot handle signals.
+                install_hooks(on_sigterm=load_settings(os.environ).on_sigterm)
+
+    def _open_copy(self) -> None:
+        """Read the environment of this process, in the first `collect` of a copy."""
+        if _process.current is None and _forking.guard.is_held_here():
+            return  # in a signal handler: this frame is collected later
+        with _forking.guard:
+            if self._is_copy:
+                try:
+                    self._read_environment()
+                except ConfigError as error:
+                    self._refusal = copy(error)  # without the frames of this call
+                self._is_copy = False  # last: other threads read it without the lock
 
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
             call_on_error(self._on_error, error)
-        elif error is not self._refusal or not self._switched_off:
+        elif not self._switched_off or not isinstance(error, NotEnabledError):
             raise error
 
 
@@ -267,10 +319,6 @@ class _RepeatedIds:
         if len(known) >= _MOST_COLLECTIONS and (collection, rate) not in known:
             return cls(collection, rate)
         return known.setdefault((collection, rate), cls(collection, rate))
-
-    def __reduce__(self) -> tuple[Callable[..., _RepeatedIds], tuple[str, float]]:
-        """A copy in another process is that of its collectors."""
-        return _RepeatedIds.of, (self._collection, self._rate)
 
     def count(self, slot: int, correlation_id: str, context: CorrelationContext | None) -> None:
         """Count a frame whose id came before; `context` is None if the caller gave none."""
@@ -312,6 +360,12 @@ class _Repeated:
         self.requests = self.frames = 1
 
 
+_OF_PROCESS = frozenset((
+    "_config", "_emitter", "_is_copy", "_is_debug", "_rate", "_refusal", "_rename_columns", "_repeated_ids",
+    "_settings", "_switched_off",
+))  # fmt: skip
+"""What a collector has of its process, and no copy of it: the settings have secrets."""
+
 _SLOTS = 64
 """How many ids are remembered, each in the slot of its hash: threads may have one constant id each."""
 _MOST_COLLECTIONS = 256
@@ -333,35 +387,6 @@ def _collect_early_frames() -> None:
     while _early_frames:
         collector, frame, context = _early_frames.popleft()
         collector.collect(frame, context)
-
-
-def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
-    """Why frames of this collection are refused; None when they are accepted.
-
-    Where azureml-ai-monitoring has a text for it, the text here is the same.
-    """
-    if not name:
-        return CollectionNameError("collection name is not provided")
-    if not isinstance(name, str) or not semconv.is_name(name):
-        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}: rename it")
-    if not config.collects_frames():
-        return NotEnabledError("custom logging is not enabled, drop the data")
-    entry = config.collection(name)
-    if entry is None or not entry.enabled:
-        return NotEnabledError(f"collection {name} is not enabled, drop the data")
-    return None
-
-
-def _is_switched_off(name: object, config: CollectorConfig) -> bool:
-    """Whether an operator switched this collection off.
-
-    This is intended, so nothing is raised: no code has to change, and scoring goes on; `on_error` is called. A name
-    that the configuration does not list is an error and raises, as in Azure's SDK.
-    """
-    if not isinstance(name, str):
-        return False
-    entry = config.collection(name)
-    return not config.enabled or (entry is not None and not entry.enabled)
 
 
 def _correlation_id(context: CorrelationContext) -> str:

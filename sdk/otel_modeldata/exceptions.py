@@ -2,7 +2,7 @@
 
 ```
 ModelDataError
-├── ConfigError                 the configuration is wrong; raised by `Collector(...)`, in `init()`
+├── ConfigError                 the configuration is wrong; raised in `init()`, and by `collect` of a loaded copy
 ├── CollectError                known when `collect` is called: raised there, or passed to `on_error`
 │   ├── CollectionNameError     no name, or one that cannot become a folder
 │   ├── NotEnabledError         the configuration does not switch this collection on

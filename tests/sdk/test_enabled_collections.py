@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -65,6 +67,21 @@ def test_on_error_is_called_for_a_collection_that_is_switched_off(monkeypatch: p
     errors: list[Exception] = []
     Collector(name="model_inputs", on_error=errors.append).collect(FRAME)
     assert [str(error) for error in errors] == ["custom logging is not enabled, drop the data"] * 2
+
+
+@pytest.mark.parametrize("name", ["switched_off", "not_listed"])
+def test_frames_that_are_refused_are_not_kept_in_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    configure(monkeypatch, tmp_path, "  collections: {switched_off: {enabled: 'False'}, listed: {enabled: 'True'}}")
+    collector, frames = Collector(name=name, on_error=lambda _: None), []
+    for _ in range(10):
+        frame = FRAME.copy()
+        frames.append(weakref.ref(frame))
+        collector.collect(frame)
+    del frame
+    gc.collect()
+    assert [found for found in frames if found() is not None] == []
 
 
 def test_debug_mode_returns_whether_the_call_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,10 @@ class PayloadLogger:
         self._emitters = self._make_emitters(settings)
         watch.wraps()
 
+    def __reduce__(self) -> tuple[type[PayloadLogger], tuple[()]]:
+        """A pickled application has nothing of the environment, which has secrets; its copy reads its own."""
+        return type(self), ()
+
     def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
         """Load the heavy part of the package now, so that the first request does not wait for it."""
         if not self._rates:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pandas as pd
 import pytest
-from payload_client import Answer, Call, Send, run_asgi
+from payload_client import Answer, Call, Send, run_asgi, run_wsgi
 from payload_events import RESPONSE_BODY, answer_ok
 
 from otel_modeldata import Collector
@@ -104,3 +105,27 @@ def test_a_service_name_that_is_no_folder_is_one_line_at_the_start_and_none_per_
     assert len(events) == 4
     assert len(caplog.messages) == at_start == 1
     assert "'ms/payloads' cannot be a folder, so events are stored below 'ms-payloads'" in caplog.text
+
+
+def answer_by_wsgi(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "run"), [(ASGIMiddleware, answer_ok, run_asgi), (WSGIMiddleware, answer_by_wsgi, run_wsgi)]
+)
+def test_a_pickled_application_reads_the_environment_of_its_own_process(
+    kind: Any, answer: Any, run: Any, configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer hunter2")
+    content = pickle.dumps(kind(answer))
+    assert b"hunter2" not in content
+    monkeypatch.setenv("OTEL_MODELDATA_OVERFLOW", "never")
+    with pytest.raises(ConfigError, match=r"^OTEL_MODELDATA_OVERFLOW: expected "):
+        pickle.loads(content)
+    monkeypatch.delenv("OTEL_MODELDATA_OVERFLOW")
+    configured(rate=1, request=True)
+    with capture() as captured:
+        run(pickle.loads(content), Call())
+        assert [event.collection for event in captured.events] == ["request"]
