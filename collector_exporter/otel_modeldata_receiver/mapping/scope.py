@@ -133,7 +133,7 @@ class _Rejecting:
         self._error = error
 
     def map(self, _: bytes) -> Outcome:
-        raise self._error
+        raise self._error.with_traceback(None)  # else it keeps the frames of all records before
 
     def runs_of(self, _: EmbeddedMessages) -> Sequence[RecordRun]:
         return ()

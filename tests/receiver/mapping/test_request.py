@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import traceback
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -10,7 +12,7 @@ from otlp_requests import NOON, ROWS, SCOPE, field, invalid_utf8, nested_record,
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.config.limits import LimitsConfig
-from otel_modeldata_receiver.exceptions import UndecodableError
+from otel_modeldata_receiver.exceptions import BadRecordError, UndecodableError
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
 from otel_modeldata_receiver.mapping import resource as resources
@@ -124,6 +126,14 @@ def test_a_bad_resource_rejects_only_its_own_records() -> None:
     mapped = read(bad + request(record(event_id="3", time_ns=NOON)))
     assert by_folder(mapped) == {"credit/blue/model_inputs/2026/11/22/12": ["3"]}
     assert [(one.kind, one.endpoint, one.collection) for one in mapped.rejected] == [("name", None, "model_inputs")] * 2
+
+
+def test_the_error_of_a_bad_resource_keeps_nothing_of_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = BadRecordError("name: expected something else")
+    monkeypatch.setattr(resources, "_cached", Mock(side_effect=error))
+    mapped = read(request(*(record(event_id=str(n), time_ns=NOON) for n in range(100))))
+    assert sum(one.records for one in mapped.rejected) == 100
+    assert len(traceback.extract_tb(error.__traceback__)) < 10
 
 
 def test_damaged_records_are_rejected_as_raw_bytes() -> None:
