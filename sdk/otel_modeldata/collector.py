@@ -273,7 +273,7 @@ class Collector:
 
     def _open_copy(self) -> None:
         """Read the environment of this process, in the first `collect` of a copy."""
-        if _process.current is None and _forking.guard.is_held_here():
+        if _process.current is None and _forking.holds_guard():
             return  # in a signal handler: this frame is collected later
         with _forking.guard:
             if self._is_copy:
