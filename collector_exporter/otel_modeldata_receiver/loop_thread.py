@@ -58,18 +58,16 @@ class LoopThread:
             TimeoutError: there is none in time; that of `concurrent.futures` or of `asyncio` before Python 3.11.
             concurrent.futures.CancelledError: a signal handler calls this, and the loop runs in its thread.
         """
-        if self._thread.is_in_place:
-            return result_of(self.begin(_bounded(work, timeout)))
+        if timeout is not None and self._thread.is_in_place and not self._loop.is_running():
+            work = asyncio.wait_for(work, timeout)
         return result_of(self.begin(work), timeout)
 
     def close(self, timeout: float) -> None:
         """End the loop, and wait so long for its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread.is_in_place and self._loop.is_running():  # a signal handler interrupted it
+            return
         closed = self._thread.submit(self._loop.close)
         self._thread.shutdown(wait=False)
-        with contextlib.suppress(concurrent.futures.TimeoutError, RuntimeError):  # it still runs
+        with contextlib.suppress(concurrent.futures.TimeoutError):
             result_of(closed, timeout)
-
-
-async def _bounded(work: Coroutine[object, object, _T], timeout: float | None) -> _T:
-    return await asyncio.wait_for(work, timeout)
