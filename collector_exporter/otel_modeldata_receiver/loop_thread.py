@@ -52,15 +52,19 @@ class LoopThread:
         return self._thread.submit(self._loop.run_until_complete, work)
 
     def run(self, work: Coroutine[object, object, _T], timeout: float | None = None) -> _T:
-        """The result of a coroutine.
+        """The result of a coroutine, which is cancelled if there is none in time.
 
         Raises:
-            TimeoutError: there is none in time; that of `concurrent.futures` or of `asyncio` before Python 3.11.
+            TimeoutError: that of `concurrent.futures` or of `asyncio` before Python 3.11.
             concurrent.futures.CancelledError: a signal handler calls this, and the loop runs in its thread.
         """
         if timeout is not None and self._thread.is_in_place and not self._loop.is_running():
             work = asyncio.wait_for(work, timeout)
-        return result_of(self.begin(work), timeout)
+        future = self.begin(work)
+        try:
+            return result_of(future, timeout)
+        finally:
+            future.cancel()
 
     def close(self, timeout: float) -> None:
         """End the loop, and wait so long for its thread."""
