@@ -13,6 +13,7 @@ from simulator import World
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.parking.delivery import Delivery
 from otel_modeldata_receiver.storage.parking.object_delivery import ObjectDelivery
+from otel_modeldata_receiver.storage.parking.parked_before import ParkedBefore
 from otel_modeldata_receiver.storage.parking.parked_blobs import ParkedBlobWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
 from otel_modeldata_receiver.storage.rolled_blobs import RollingBlobWriter
@@ -61,11 +62,11 @@ def remove_what_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_what_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a restart nobody looks for parked lines."""
 
-    async def finds_nothing(self: ParkingSink) -> None:
-        self._is_ready = True
+    async def finds_nothing(self: ParkedBefore) -> None:
+        self.is_found = True
 
-    monkeypatch.setattr(ParkingSink, "_find", finds_nothing)
-    monkeypatch.setattr(ParkingSink, "_find_again", finds_nothing)
+    monkeypatch.setattr(ParkedBefore, "_find", finds_nothing)
+    monkeypatch.setattr(ParkedBefore, "_find_again", finds_nothing)
 
 
 def deliver_again_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,17 @@ import ast
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from otel_modeldata import _forking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,6 +153,38 @@ def test_a_signal_handler_that_raises_at_any_step_of_the_hooks_after_a_fork_leav
     """Python calls handlers when a function begins, and when a native function returns."""
     done = subprocess.run([sys.executable, "-c", _AT_EACH_STEP], capture_output=True, text=True, check=True)
     assert done.stdout == "{<class 'TimeoutError'>} True []\n"
+
+
+class _GuardTakenAtOnce:
+    """The guard, which the next thread that forks takes as soon as it is released."""
+
+    def __init__(self, next_one: Callable[[], object]) -> None:
+        self._lock = threading.RLock()
+        self._next_one: Callable[[], object] | None = next_one
+
+    def acquire(self, timeout: float = -1) -> bool:
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+        next_one, self._next_one = self._next_one, None
+        if next_one is not None:
+            next_one()
+
+    def _is_owned(self) -> bool:
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_two_threads_that_fork_one_after_the_other_leave_the_guard_free() -> None:
+    first, second, third = (ThreadPoolExecutor(1) for _ in range(3))
+    guard = _GuardTakenAtOnce(lambda: second.submit(_forking._before_fork).result(10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_forking, "guard", guard)
+        first.submit(_forking._before_fork).result(10)
+        for thread in (first, second):
+            for _ in range(2):  # it is registered twice
+                thread.submit(_forking._after_fork_in_parent).result(10)
+    assert third.submit(guard.acquire, 10).result(20)
 
 
 def test_only_one_module_registers_hooks() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .line_template.record_run import RecordRun
     from .line_template.template_cache import TemplateCache
     from .otlp import Record
+    from .protowire import EmbeddedMessages
     from .scope import ScopeContext
 
 
@@ -44,7 +45,7 @@ class LogRecordMapper:
         self._scope = scope
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
 
-    def runs_of(self, records: Sequence[bytes]) -> Sequence[RecordRun]:
+    def runs_of(self, records: EmbeddedMessages) -> Sequence[RecordRun]:
         """See `RecordMapper`."""
         return () if self._templates is None else self._templates.runs_of(records)
 

@@ -46,7 +46,7 @@ _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 Record: TypeAlias = "bytes | protowire.Embedded"
-"""An encoded log record or span; a large one may still be in its request."""
+"""An encoded log record or span; a large one is still in its request."""
 
 
 class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
 
     resource: bytes
     encoded_scope: bytes
-    records: Sequence[Record]
+    records: protowire.EmbeddedMessages
     schema_url: str = ""
 
     @property

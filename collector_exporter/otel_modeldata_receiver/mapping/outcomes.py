@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .event import Outcome
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .protowire import EmbeddedMessages
     from .scope import Mappers
     from .signal import RecordMapper, Signal
 
@@ -39,13 +41,15 @@ __all__ = ["Mapped", "Outcomes", "Step", "Work"]
 PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
-_PIECE_RECORDS: Final = 1024
-"""The lines of a piece are queued and remembered in one go."""
-_RUN_RECORDS: Final = 64
-"""Where runs are shorter, as in the records of some events a second, fewer are looked at together."""
-_RUN_BYTES: Final = 64 * 1024
-"""Small records that are mapped together, in a third of a millisecond."""
-_MOST_RUN_BYTES: Final = 4 * _RUN_BYTES
+_PIECE_RECORDS: Final = 768
+"""A piece has at most 1,024, with those that are mapped together last: its lines are queued in one go."""
+_FIRST_RUN_RECORDS: Final = 64
+"""Small records that are mapped together at first, in a third of a millisecond. Then twice as many as the last time, so
+that fewer are looked at together where runs are short, as in the records of some events a second."""
+_RUN_RECORDS: Final = 256
+_RUN_BYTES: Final = 256 * 1024
+"""Small records that are mapped together at most, in about a millisecond: each run has a cost of its own."""
+_MOST_RUN_BYTES: Final = 2 * _RUN_BYTES
 """Their lines: ordinary ones are at most twice as large as their records."""
 _FEWER: Final = 4
 """Where lines are larger than that, as with a long source in each, so many times fewer are made together."""
@@ -122,6 +126,10 @@ class Outcomes:
         self._limits = limits
         self._most_bytes = PIECE_BYTES if in_pieces else math.inf
         self._most_records = _PIECE_RECORDS if in_pieces else math.inf
+        self._earlier: set[str] = set()
+        """Folders of the pieces before this one; for each deployment they are bounded."""
+        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
+        self._large_folders: set[str] = set()
         self._begin_piece()
         self._together: list[bytes] = []
         """Records of this scope that were rejected after `MOST_SINGLE` others."""
@@ -129,10 +137,12 @@ class Outcomes:
         self._steps = self._bytes = 0
         """Records and bytes since the last step ended."""
 
-    def _begin_piece(self) -> None:
-        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
+    def _begin_piece(self) -> defaultdict[str, list[Line]]:
+        """Begin to collect another piece; returns its lines by their folders, to be added to."""
+        self._earlier |= self._lines.keys() | self._large_folders
+        self._lines = defaultdict(list)
+        self._large_folders = set()
         self._large: list[LargePayload] = []
-        self._large_folders: set[str] = set()
         self._rejected: list[Rejected] = []
         self._defects: list[Exception] = []
         self._records: defaultdict[str, int] = defaultdict(int)
@@ -143,6 +153,7 @@ class Outcomes:
         self._surplus = 0
         """Bytes of the lines of this piece beyond twice the size of its records."""
         self._piece_bytes = self._piece_records = 0
+        return self._lines
 
     def piece(self) -> Mapped:
         """What was collected in this piece."""
@@ -164,29 +175,30 @@ class Outcomes:
         share, records, lines = part.share, part.records.records, self._lines
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
-        most_folders, most_records = self._limits.folders_per_request, _RUN_RECORDS
+        most_folders, most_records = self._limits.folders_per_request, _FIRST_RUN_RECORDS
         longest = _RUN_RECORDS
         while done < len(records) and room >= 0 and share.folders <= most_folders:
-            chunk = _cut(records[done : done + most_records], _RUN_BYTES)
+            chunk = _cut(records.some(done, most_records), _RUN_BYTES)
             folders = len(lines)
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
             size = sum(run.size for run in runs)
-            opened = sum(run.folder not in lines for run in runs)
+            opened = len({run.folder for run in runs} - lines.keys() - self._earlier)
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 taken = sum(len(run.lines) for run in runs)
-                most_records = longest if taken == len(chunk) else min(longest, max(_CHUNK_RECORDS, 2 * taken))
-                chunk = chunk[:taken]
+                most_records = min(longest, max(_CHUNK_RECORDS, 2 * taken))
+                chunk = chunk.some(0, taken)
                 for run in runs:
                     lines[run.folder] += run.lines
             else:
+                most_records = min(most_records, _FIRST_RUN_RECORDS)
                 if runs:
                     most_records = longest = max(1, most_records // _FEWER)
-                chunk = _cut(chunk[: min(_CHUNK_RECORDS, most_folders - share.folders + 1)], _CHUNK_BYTES)
-                size, last = yield from self._map_each(chunk, share, scope)
-            sent = sum(map(len, chunk))
+                chunk = _cut(chunk.some(0, min(_CHUNK_RECORDS, most_folders - share.folders + 1)), _CHUNK_BYTES)
+                size, last = yield from self._map_each(chunk.contents(LARGE_BYTES), share, scope)
+            sent = chunk.size
             done += len(chunk)
-            share.folders += len(lines) - folders
+            share.folders += len({*islice(reversed(lines), len(lines) - folders)} - self._earlier)
             if share.folders > most_folders:  # by one, which the last record of the chunk opened
                 done -= 1
                 size -= self._take_back(last)
@@ -207,19 +219,18 @@ class Outcomes:
                     self._count(share, done - counted, room)
                     counted = done
                     yield self.piece()
-                    self._begin_piece()
-                    lines = self._lines
+                    lines = self._begin_piece()
         self._count(share, done - counted, room)
         self._calls_without_content += scope.calls_without_content
         if self._together or done < len(records):
-            yield from self._end_scope(part, records[done:], room)
+            yield from self._end_scope(part, records[done:].contents(LARGE_BYTES), room)
 
-    def _runs_of(self, mapper: RecordMapper, records: Sequence[Record]) -> Sequence[RecordRun]:
+    def _runs_of(self, mapper: RecordMapper, records: EmbeddedMessages) -> Sequence[RecordRun]:
         """The lines of the first of some records, made together; none where each is to be mapped alone."""
-        if len(records) == 1 or max(map(len, records)) > LARGE_BYTES:
+        if len(records) == 1 or records.largest > LARGE_BYTES:
             return ()
         try:
-            return mapper.runs_of(records)  # type: ignore[arg-type]  # only large ones are not copied
+            return mapper.runs_of(records)
         except Exception as error:  # noqa: BLE001 (error boundary: each record is mapped alone, and the bug is reported)
             if not any(type(error) is type(defect) for defect in self._defects):
                 self._defects.append(error)
@@ -287,7 +298,7 @@ class Outcomes:
         if isinstance(outcome, LargePayload):
             self._large.append(outcome)
             folder = outcome.event.folder
-            if folder not in self._large_folders and folder not in self._lines:
+            if folder not in self._large_folders and folder not in self._lines and folder not in self._earlier:
                 self._large_folders.add(folder)
                 share.folders += 1
             return len(outcome.content)
@@ -346,10 +357,12 @@ class Outcomes:
         )
 
 
-def _cut(records: Sequence[Record], most_bytes: int) -> Sequence[Record]:
+def _cut(records: EmbeddedMessages, most_bytes: int) -> EmbeddedMessages:
     """About as many of the first of some records as have so many bytes, at least one."""
-    size = sum(map(len, records))
-    return records if size <= most_bytes else records[: max(1, most_bytes * len(records) // size)]
+    if len(records) == 1:
+        return records
+    size = records.size
+    return records if size <= most_bytes else records.some(0, max(1, most_bytes * len(records) // size))
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:

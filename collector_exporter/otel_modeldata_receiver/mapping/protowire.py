@@ -12,6 +12,7 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from ..exceptions import UndecodableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Embedded", "content_of", "field", "fields", "run", "text_header", "undecodable", "varint"]
+__all__ = ["Embedded", "EmbeddedMessages", "content_of", "field", "fields", "text_header", "undecodable", "varint"]
 
 _LENGTH_DELIMITED: Final = 2
 _FIRST_TAG: Final = 8
@@ -93,43 +94,89 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
         position = stop
 
 
-def run(  # noqa: PLR0913 (where they are, and how many of them are read)
-    message: bytes, position: int, end: int, tag: int, most: int, *, copied: int | None = None
-) -> tuple[list[bytes | Embedded], int]:
-    """The contents of adjacent length-delimited fields with a one-byte `tag`, at most `most` of them.
+class EmbeddedMessages(msgspec.Struct, gc=False):
+    """Embedded messages of one message, which are not copied before that is asked for.
 
-    Args:
+    Attributes:
         message: the bytes in which they are.
-        position: where the first one begins.
-        end: where they end at the latest.
-        tag: their tag.
-        most: how many are read.
-        copied: contents of more bytes are not copied; None: all are copied.
-
-    Returns:
-        The contents, and the position after them: that of another field, or `end`.
-
-    Raises:
-        UndecodableError: a field is longer than what is left.
+        starts: where each of them begins.
+        ends: where each of them ends.
     """
-    contents: list[bytes | Embedded] = []
-    last, copied = end - 2, len(message) if copied is None else copied
-    for _ in range(most):
-        if position >= last or message[position] != tag:
-            break
-        size, start = message[position + 1], position + 2
-        if size >= 0x80:
-            high = message[start]
-            if high < 0x80:
-                size += (high << 7) - 0x80
-                start += 1
-            else:
-                size, start = varint(message, position + 1)
-        position = start + size
-        contents.append(message[start:position] if size <= copied else Embedded(message, start, position))
-    if position > end:
-        raise undecodable(f"a field that ends {position - end} bytes after its message")
-    return contents, position
+
+    message: bytes
+    starts: list[int] = []
+    ends: list[int] = []
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.starts)
+
+    def __getitem__(self, some: slice) -> EmbeddedMessages:
+        """Some of them."""
+        return EmbeddedMessages(self.message, self.starts[some], self.ends[some])
+
+    def some(self, start: int, count: int) -> EmbeddedMessages:
+        """At most `count` of them."""
+        return self if not start and len(self.starts) <= count else self[start : start + count]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(self.ends) - sum(self.starts)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest one."""
+        return max(map(sub, self.ends, self.starts), default=0)
+
+    def contents(self, copied: int | None = None) -> list[bytes | Embedded]:
+        """Each of them: as bytes, or as it is in the message where it has more than `copied` bytes."""
+        message = self.message
+        copied = len(message) if copied is None else copied
+        return [
+            message[start:end] if end - start <= copied else Embedded(message, start, end)
+            for start, end in zip(self.starts, self.ends, strict=True)
+        ]
+
+    def add(self, start: int, end: int) -> None:
+        """Add the one between two positions."""
+        self.starts.append(start)
+        self.ends.append(end)
+
+    def add_run(self, position: int, end: int, tag: int, most: int) -> int:
+        """Add the contents of adjacent length-delimited fields with a one-byte `tag`, at most `most` of them.
+
+        Args:
+            position: where the first one begins.
+            end: where they end at the latest.
+            tag: their tag.
+            most: how many are added.
+
+        Returns:
+            The position after them: that of another field, or `end`.
+
+        Raises:
+            UndecodableError: a field is longer than what is left.
+        """
+        message, starts, ends = self.message, self.starts, self.ends
+        last = end - 2
+        for _ in range(most):
+            if position >= last or message[position] != tag:
+                break
+            size, start = message[position + 1], position + 2
+            if size >= 0x80:
+                high = message[start]
+                if high < 0x80:
+                    size += (high << 7) - 0x80
+                    start += 1
+                else:
+                    size, start = varint(message, position + 1)
+            position = start + size
+            starts.append(start)
+            ends.append(position)
+        if position > end:
+            raise undecodable(f"a field that ends {position - end} bytes after its message")
+        return position
 
 
 def field(number: int, content: bytes) -> bytes:

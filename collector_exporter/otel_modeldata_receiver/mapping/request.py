@@ -119,7 +119,6 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
             kept = Rejected(reason=str(error), request=decoded.request, tenant=decoded.tenant)
             yield Mapped(rejected=(kept,), records=1)
         raise
-    del decoded  # its bytes: small records are copies, and large ones keep those of a request up to 4 MiB
     outcomes = Outcomes(signal, limits, in_pieces=in_pieces)
     refused = admit(read.shares) if admit is not None else {}
     for part in read.parts:

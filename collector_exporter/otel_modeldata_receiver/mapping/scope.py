@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .event import Outcome, PlacedLine
     from .line_template.record_run import RecordRun
     from .otlp import Record
+    from .protowire import EmbeddedMessages
     from .resource import DeploymentResource
     from .signal import RecordMapper
 
@@ -134,7 +135,7 @@ class _Rejecting:
     def map(self, _: bytes) -> Outcome:
         raise self._error
 
-    def runs_of(self, _: Sequence[bytes]) -> Sequence[RecordRun]:
+    def runs_of(self, _: EmbeddedMessages) -> Sequence[RecordRun]:
         return ()
 
     def line_of_large(self, _: Record) -> PlacedLine | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..config.kept_spans import KeptSpans
     from .event import Outcome, PlacedLine
     from .line_template.record_run import RecordRun
+    from .protowire import EmbeddedMessages
     from .rejection import Identity
     from .scope import ScopeContext
 
@@ -44,7 +45,7 @@ class RecordMapper(Protocol):
         """
         ...
 
-    def runs_of(self, records: Sequence[bytes], /) -> Sequence[RecordRun]:
+    def runs_of(self, records: EmbeddedMessages, /) -> Sequence[RecordRun]:
         """The lines of the first of some small records, if they can be made together; none where that is not known.
 
         Each run has another folder.

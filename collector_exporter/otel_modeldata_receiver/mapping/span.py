@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .event import Event, Outcome, PlacedLine
     from .line_template.record_run import RecordRun
     from .otlp import ScopeRecords
+    from .protowire import EmbeddedMessages
     from .scope import ScopeContext
 
 MAX_RESOURCE_BYTES: Final = 4096
@@ -71,7 +72,7 @@ class SpanMapper:
         self._kept = kept
         self.calls_without_content = 0
 
-    def runs_of(self, _: Sequence[bytes]) -> Sequence[RecordRun]:
+    def runs_of(self, _: EmbeddedMessages) -> Sequence[RecordRun]:
         """See `RecordMapper`: spans have no templates."""
         return ()
 

@@ -21,14 +21,14 @@ from .folders.folder_names import tenant_of_folder
 from .folders.known_ids import IdMemory
 from .folders.object_references import is_stored
 from .folders.open_folders import OpenFolders
-from .folders.reference_search import ReferenceSearches
+from .folders.resent_objects import ResentObjects
 from .group_commit import Appended, PartitionWriter
 from .parking.parked_blobs import ParkedBlobWriter
 from .parking.parked_names import is_parked, parked_folder, parked_limits
 from .rolled_blobs import RollingBlobWriter
 from .sink_context import SinkContext
 from .sink_limits import SinkLimits
-from .store import StoredObject, checked_name
+from .store import checked_name
 from .upload_turns import UploadTurns
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Appended", "Sink", "SinkLimits"]
 
-_MOST_SEARCHES = 100
-"""Objects of lines that come again, of which it is remembered how far their references were searched."""
 _INSTANCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -88,8 +86,7 @@ class Sink:
         self._objects: OrderedDict[str, str] = OrderedDict()
         self._large_puts = UploadTurns(self._limits.large_puts)
         self._small_puts = UploadTurns(self._limits.small_puts)
-        self._references = ReferenceSearches(store, _MOST_SEARCHES)
-        self._searches = UploadTurns(1)
+        self._resent = ResentObjects(store)
         self._closed = False
 
     @property
@@ -137,8 +134,8 @@ class Sink:
         """Whether a line is stored already, or was, and no line of this receiver refers to its object any more.
 
         That is so after rows were erased, or after an hour was made compact without its lines. Neither the object nor
-        the line must be stored again then. All blobs of this receiver in the folder are searched for that, one object
-        of a tenant at a time; asked again, only what is new.
+        the line must be stored again then. All blobs of this receiver in the folder are searched for that, for all
+        objects that are asked for at the same time together (`folders/resent_objects.py`).
 
         Args:
             folder: the folder of the line.
@@ -154,10 +151,7 @@ class Sink:
             return False
         if not await self._open(folder).has(line_id) or await is_stored(self._store, name):
             return False
-        stem = f"{folder}/{self._instance}"
-        async with self._searches.turn(tenant_of_folder(folder)):
-            answers = await self._references.get(f"{stem} {name}").look(await self._blobs(stem), [name])
-        return name in answers.unnamed
+        return await self._resent.is_unnamed(f"{folder}/{self._instance}", name)
 
     async def stored_ids(self, folder: str, line_ids: Collection[str]) -> set[str]:
         """Those of some lines that are stored in `folder` already, or were: sent again, they are duplicates.
@@ -255,11 +249,8 @@ class Sink:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._resent.stop()
         await self._store.close()
-
-    async def _blobs(self, stem: str) -> list[StoredObject]:
-        states = [(name, await self._store.state(name)) for name in await self._store.blobs(stem)]
-        return [StoredObject(name=name, size=state.size) for name, state in states if state is not None]
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [writer.task for writer in self._folders.writers if writer.task is not None]

@@ -107,7 +107,8 @@ class ShortTurns:
     that wakes up to score would wait as long. So the thread that works sleeps for a moment after each turn.
 
     While the work is urgent, its turns are longer, but for the turn after one at whose end another thread ran. On a
-    machine that is busy with other processes a pause takes long, too: short turns would help nobody there.
+    machine that is busy with other processes a pause takes long, too; a thread that scores there, with less than half
+    of a processor, is not recognized, and waits for a longer turn.
 
     Args:
         is_urgent: whether others wait for the work, or data is lost if it takes long.

@@ -66,6 +66,16 @@ class Place:
     is_parked: bool = False
     is_quarantine: bool = False
 
+    @property
+    def parked_by(self) -> str | None:
+        """Who has parked the lines, empty if the name does not say it; None if they are in their folder."""
+        from otel_modeldata_receiver.storage.parking.parked_names import parked_blob  # noqa: PLC0415 (a store is open)
+
+        if not self.is_parked:
+            return None
+        parked = parked_blob(self.blob.name)
+        return "" if parked is None else parked.instance
+
 
 def collections_in_scope(objects: Iterable[StoredObject], scope: str) -> dict[str, CollectionBlobs]:
     """The collections of a deployment or the whole store; of a custom folder it is not known to whom it belongs."""

@@ -63,7 +63,7 @@ class Erasers:
                 self.payloads,
                 scope=self.scope,
                 only=self.only,
-                is_parked=place.is_parked,
+                parked_by=place.parked_by,
                 condition=self.condition,
             )
         return LineEraser(
@@ -73,7 +73,7 @@ class Erasers:
             place.folder,
             self.payloads,
             source=place.source,
-            is_parked=place.is_parked,
+            parked_by=place.parked_by,
         )
 
 

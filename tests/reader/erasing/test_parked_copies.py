@@ -8,11 +8,15 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from planted_person import INSTANCE, contents_below, traces_of
-from read_lines import line, write
+from otlp_requests import raw_request, record, resource
+from planted_person import INSTANCE, TENANT, contents_below, traces_of
+from read_lines import NOON_NS, line, write
 
 import otel_modeldata_reader as reader
+from otel_modeldata import semconv
+from otel_modeldata_receiver.mapping import quarantine
 from otel_modeldata_receiver.mapping.cloudevent import rows_object_name
+from otel_modeldata_receiver.mapping.quarantine import OTLP_CONTENT_TYPE, Rejected, object_name
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
 if TYPE_CHECKING:
@@ -88,6 +92,46 @@ def test_rows_that_are_objects_go_with_every_copy(tmp_path: Path, endpoint: str,
     left = objects_below(tmp_path)
     (new,) = left - kept
     assert (kept <= left, json.loads((tmp_path / new).read_bytes())) == (True, [{"who": "other"}, {}])
+
+
+@pytest.mark.parametrize("instance", [INSTANCE, "f" * 32])
+def test_what_is_left_of_the_rows_of_a_parked_line_is_parked_by_its_receiver(tmp_path: Path, instance: str) -> None:
+    """Others leave it to that one, which delivers it before the line."""
+    collection = "shop/blue/model_inputs"
+    content = rows(["other", PERSON])
+    name = f"{collection}/{HOUR}/files/{rows_object_name('event-0', content)}"
+    reference = put(tmp_path, name, content, JSON, ["parked by none"])
+    parked = line(None, dataref=reference)
+    write(tmp_path, [parked], collection=f"_parked/{collection}", replica=int(instance, 16))
+    write(tmp_path, [line(number=9)], collection=collection)
+    with reader.open(tmp_path) as store:
+        assert store.erase(collection, ids=["request-0_1"], dry_run=False).is_done
+    left = rows_object_name("event-0", b'[{"who": "other"},{}]')
+    assert objects_below(tmp_path) == {parked_object(f"{collection}/{HOUR}/files/{left}", JSON, instance)}
+
+
+@pytest.mark.parametrize("instance", [INSTANCE, "f" * 32])
+def test_so_is_what_is_left_of_a_request_in_a_parked_quarantine(tmp_path: Path, instance: str) -> None:
+    folder, origin = "_quarantine/2026/11/22/12", resource(TENANT).SerializeToString()
+
+    def of(who: str, request_id: str) -> bytes:
+        one = record(f"no rows of {who}", {semconv.AZUREML_CORRELATION_ID: request_id}, collection="model_inputs")
+        return bytes(one.SerializeToString())
+
+    whole = raw_request([of(PERSON, "1"), of("other", "2")], origin)
+    name = f"{folder}/files/{object_name(whole)}"
+    rejected = Rejected(reason="bound: many", request=whole, endpoint="shop", records=2)
+    urls = {"request": put(tmp_path, name, whole, OTLP_CONTENT_TYPE, ["parked by none"])}
+    parked = quarantine.encode(rejected, arrival_ns=NOON_NS, urls=urls)
+    hour = {"hour": "2026/11/22/12", "replica": int(instance, 16)}
+    write(tmp_path, [parked], collection="_parked/_quarantine", **hour)
+    write(tmp_path, [line(number=9)], collection="shop/blue/model_inputs")
+    with reader.open(tmp_path) as store:
+        assert store.erase(ids=["1"], dry_run=False).is_done
+    (left,) = objects_below(tmp_path)
+    rest = (tmp_path / left).read_bytes()
+    assert left == parked_object(f"{folder}/files/{object_name(rest)}", OTLP_CONTENT_TYPE, instance)
+    assert (b"no rows of other" in rest, traces_of(contents_below(tmp_path), PERSON)) == (True, [])
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

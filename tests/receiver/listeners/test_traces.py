@@ -35,7 +35,6 @@ from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping import signal
 from otel_modeldata_receiver.mapping import span as span_module
 from otel_modeldata_receiver.mapping.genai import content as genai_content
-from otel_modeldata_receiver.mapping.otlp import ScopeRecords
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
@@ -288,14 +287,9 @@ async def test_a_nested_value_of_the_resource_is_stored_as_text() -> None:
 
 
 async def test_the_outline_of_spans_is_that_of_log_records() -> None:
-    raw = span_request(numbered(1), numbered(2))
-    assert scopes_of(raw) == [
-        ScopeRecords(
-            resource=resource().SerializeToString(),
-            encoded_scope=SCOPE.SerializeToString(),
-            records=[numbered(1).SerializeToString(), numbered(2).SerializeToString()],
-        )
-    ]
+    (found,) = scopes_of(span_request(numbered(1), numbered(2)))
+    assert (found.resource, found.encoded_scope) == (resource().SerializeToString(), SCOPE.SerializeToString())
+    assert found.records.contents() == [numbered(1).SerializeToString(), numbered(2).SerializeToString()]
 
 
 async def test_the_schema_of_the_resource_is_decoded() -> None:

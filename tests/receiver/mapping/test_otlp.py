@@ -12,13 +12,12 @@ from otlp_requests import SCOPE, field, invalid_utf8, nested_record, raw_request
 
 from otel_modeldata_receiver.exceptions import BadRecordError, UndecodableError
 from otel_modeldata_receiver.mapping import otlp
-from otel_modeldata_receiver.mapping.protowire import content_of
 
 GOOD = record(event_id="good", time_ns=1)
 
 
 def summary(request_bytes: bytes) -> list[tuple[bytes, str, list[bytes]]]:
-    return [(part.resource, part.scope.name, list(part.records)) for part in scopes_of(request_bytes)]
+    return [(part.resource, part.scope.name, part.records.contents()) for part in scopes_of(request_bytes)]
 
 
 def test_records_come_with_their_resource_and_scope() -> None:
@@ -46,7 +45,7 @@ def test_an_empty_request_has_no_records() -> None:
 def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
     good = GOOD.SerializeToString()
     (part,) = scopes_of(raw_request([good, damaged, good]))
-    assert (list(map(content_of, part.records)), part.scope) == ([good, damaged, good], SCOPE)
+    assert (part.records.contents(), part.scope) == ([good, damaged, good], SCOPE)
     assert otlp.log_record(good) == GOOD
     with pytest.raises(BadRecordError, match=r"^undecodable LogRecord: expected Protocol Buffers with UTF-8 strings"):
         otlp.log_record(damaged)
@@ -55,7 +54,7 @@ def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
 def test_a_record_that_nests_too_deep_only_inside_its_request_is_valid() -> None:
     deep = nested_record(49, "deep")
     (part,) = scopes_of(raw_request([deep]))
-    assert [otlp.log_record(raw) for raw in part.records] == [LogRecord.FromString(deep)]
+    assert [otlp.log_record(raw) for raw in part.records.contents()] == [LogRecord.FromString(deep)]
 
 
 def test_a_damaged_resource_is_returned_as_it_is() -> None:
@@ -68,7 +67,7 @@ def test_a_damaged_scope_loses_only_its_name() -> None:
     good = GOOD.SerializeToString()
     raw = field(1, field(1, resource().SerializeToString()) + field(2, field(1, field(1, b"\xff")) + field(2, good)))
     (part,) = scopes_of(raw)
-    assert (part.scope.name, list(part.records)) == ("", [good])
+    assert (part.scope.name, part.records.contents()) == ("", [good])
 
 
 def test_unknown_fields_are_skipped() -> None:
@@ -100,7 +99,7 @@ def test_a_torn_request_is_undecodable_or_has_fewer_records(cut: int) -> None:
     whole = raw_request([GOOD.SerializeToString()] * 3)
     torn = whole[: cut % (len(whole) + 1)]
     try:
-        records = [one for part in scopes_of(torn) for one in part.records]
+        records = [one for part in scopes_of(torn) for one in part.records.contents()]
     except UndecodableError:
         return
     assert set(records) <= {GOOD.SerializeToString()}

@@ -11,7 +11,15 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import decoded, raw_request, record, request, resource, scopes_of
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.mapping.protowire import Embedded, content_of, field, fields, run, text_header, varint
+from otel_modeldata_receiver.mapping.protowire import (
+    Embedded,
+    EmbeddedMessages,
+    content_of,
+    field,
+    fields,
+    text_header,
+    varint,
+)
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
 SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
@@ -20,7 +28,7 @@ SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
 def test_a_request_has_resources_scopes_and_records_as_they_were_sent() -> None:
     records = [record(event_id="1").SerializeToString(), b"\xff no record"]
     (scope,) = scopes_of(raw_request(records))
-    assert (scope.resource, list(scope.records)) == (resource().SerializeToString(), records)
+    assert (scope.resource, scope.records.contents()) == (resource().SerializeToString(), records)
 
 
 @given(st.lists(st.binary(max_size=300)), st.binary(max_size=9), st.integers(1, 5))
@@ -29,23 +37,44 @@ def test_a_run_of_fields_ends_at_another_field_or_after_the_most(
 ) -> None:
     encoded = [field(2, one) for one in contents]
     raw = b"".join(encoded) + field(3, other)
-    found, position = run(raw, 0, len(raw), 0x12, most)
-    assert (found, position) == (contents[:most], len(b"".join(encoded[:most])))
+    found = EmbeddedMessages(raw)
+    position = found.add_run(0, len(raw), 0x12, most)
+    assert (found.contents(), position) == (contents[:most], len(b"".join(encoded[:most])))
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), min_size=1), st.binary(max_size=9), st.integers(0, 300))
 def test_large_contents_of_a_run_may_stay_in_their_message(contents: list[bytes], before: bytes, copied: int) -> None:
     raw = before + b"".join(field(2, one) for one in contents)
-    found, position = run(raw, len(before), len(raw), 0x12, len(contents), copied=copied)
+    run = EmbeddedMessages(raw)
+    assert run.add_run(len(before), len(raw), 0x12, len(contents)) == len(raw)
+    found = run.contents(copied)
     assert [isinstance(one, Embedded) for one in found] == [len(one) > copied for one in contents]
-    assert ([*map(content_of, found)], position) == (contents, len(raw))
+    assert [*map(content_of, found)] == contents
     assert [*map(len, found)] == [*map(len, contents)]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300)), st.slices(6))
+def test_some_of_a_run_are_what_they_are_in_a_list(contents: list[bytes], some: slice) -> None:
+    raw = b"".join(field(2, one) for one in contents)
+    run = EmbeddedMessages(raw)
+    run.add_run(0, len(raw), 0x12, len(contents))
+    expected = contents[some]
+    assert (run[some].contents(), len(run[some])) == (expected, len(expected))
+    assert (run[some].size, run[some].largest) == (len(b"".join(expected)), max(map(len, expected), default=0))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9)), st.integers(0, 9), st.integers(0, 9))
+def test_some_of_a_run_follow_each_other(contents: list[bytes], start: int, count: int) -> None:
+    raw = b"".join(field(2, one) for one in contents)
+    run = EmbeddedMessages(raw)
+    run.add_run(0, len(raw), 0x12, len(contents))
+    assert run.some(start, count).contents() == contents[start : start + count]
 
 
 @pytest.mark.parametrize("raw", [b"\x12\x05abc", b"\x12\xff\x01abc", b"\x12\xff\xff\x01a"])
 def test_a_run_of_fields_that_are_too_long_is_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match="got a field that ends"):
-        run(raw, 0, len(raw), 0x12, 10)
+        EmbeddedMessages(raw).add_run(0, len(raw), 0x12, 10)
 
 
 @given(st.integers(1, 15), st.binary(max_size=300))
@@ -80,7 +109,7 @@ def test_bytes_that_are_not_a_sequence_of_fields_are_undecodable(raw: bytes) -> 
 @given(st.lists(st.binary(max_size=9), max_size=4))
 def test_the_outline_of_random_messages_has_the_same_records_as_the_whole_message(bodies: list[bytes]) -> None:
     raw = request(*(record(body, time_ns=1) for body in bodies))
-    outlined = [one for scope in scopes_of(raw) for one in scope.records]
+    outlined = [one for scope in scopes_of(raw) for one in scope.records.contents()]
     whole = [one for logs in decoded(raw).resource_logs for part in logs.scope_logs for one in part.log_records]
     assert outlined == [one.SerializeToString() for one in whole]
 

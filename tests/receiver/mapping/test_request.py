@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -16,10 +15,7 @@ from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
 from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.cloudevent import MAX_LINE_BYTES
-from otel_modeldata_receiver.mapping.request import decode, map_records
-
-if TYPE_CHECKING:
-    from otel_modeldata_receiver.mapping.request import Mapped
+from otel_modeldata_receiver.mapping.request import Mapped, decode, map_records, steps
 
 HOUR_NS = 3_600_000_000_000
 
@@ -87,6 +83,30 @@ def test_a_request_with_as_many_folders_as_the_bound_is_stored_whole() -> None:
     limits = LimitsConfig(backfill=("*",), folders_per_request=2)
     mapped = map_records(decode(request(*records)), arrival_ns=NOON, destinations=Destinations(None), limits=limits)
     assert (mapped.rejected, sum(map(len, mapped.lines.values()))) == ((), 100)
+
+
+@pytest.mark.parametrize("body", [ROWS, b"a binary payload"], ids=["lines", "objects"])
+@pytest.mark.parametrize("most_folders", [1, 2, 3])
+def test_a_folder_counts_once_however_many_pieces_of_a_request_have_it(body: object, most_folders: int) -> None:
+    collection = "model_inputs" if body is ROWS else "request"
+    times = [NOON + n % 2 * HOUR_NS for n in range(4000)]
+    raw = request(*(record(body, collection=collection, event_id=str(n), time_ns=ns) for n, ns in enumerate(times)))
+    limits = LimitsConfig(backfill=("*",), folders_per_request=most_folders)
+    whole, pieces = (
+        [
+            step
+            for step in steps(
+                decode(raw), arrival_ns=NOON, destinations=Destinations(), limits=limits, in_pieces=in_pieces
+            )
+            if isinstance(step, Mapped)
+        ]
+        for in_pieces in (False, True)
+    )
+    assert (len(whole), len(pieces) > 3) == (1, most_folders > 1)
+    for made in (whole, pieces):
+        stored = sum(len(lines) for one in made for lines in one.lines.values()) + sum(len(one.large) for one in made)
+        assert stored == (4000 if most_folders > 1 else 1)
+        assert sum(kept.records for one in made for kept in one.rejected) == 4000 - stored
 
 
 def test_a_bad_record_is_rejected_with_everything_needed_to_repair_it() -> None:

@@ -211,6 +211,21 @@ def test_a_fork_cancels_long_calls_which_are_then_retried(
     assert len(server.log_requests()) == count
 
 
+def test_a_call_that_is_answered_while_a_fork_cancels_another_one_is_not_sent_again(
+    server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = transport._call
+
+    def answered_late(request: bytes) -> Answer:
+        answer = call(request)
+        transport._interrupted = transport._channel if len(server.log_requests()) == 1 else None
+        return answer
+
+    monkeypatch.setattr(transport, "_call", answered_late)
+    assert transport.send(b"") == Delivered(0, "")
+    assert len(server.log_requests()) == 1
+
+
 @pytest.mark.parametrize("patience", ["FORK_WAITS_SECONDS", "_FORK_SETTLES_SECONDS"])
 def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch, patience: str

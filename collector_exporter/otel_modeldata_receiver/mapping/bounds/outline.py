@@ -17,7 +17,6 @@ import msgspec
 from ...exceptions import UndecodableError
 from .. import otlp, protowire
 from .. import resource as resources
-from .record_cost import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -38,8 +37,6 @@ _MOST_ORDINARY_BYTES: Final = 4 * 1024
 """Of the resource of a request whose outline is read at once."""
 _STEP: Final = 512
 """Fields that are read in one step, in less than a millisecond."""
-_KEPT_BYTES: Final = 4 * 1024 * 1024
-"""The large records of a request up to this size are not copied, and keep its bytes in memory until they are mapped."""
 _BYTES_OF_A_FIELD: Final = 64
 """A resource counts as fields by its size: it may have an attribute in every second byte."""
 
@@ -59,7 +56,7 @@ class Share(msgspec.Struct, kw_only=True):
         records: its records that are read.
         rejected: how many of them were rejected so far.
         line_bytes: bytes of the lines that they became so far.
-        folders: folders of the lines so far; a folder counts again in the next piece.
+        folders: folders of the lines so far.
         rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
         rest_records: how many records are in them, as far as they were counted.
         bound: which bound it was, as a sentence.
@@ -146,7 +143,8 @@ def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outl
             return None
         size, position = protowire.varint(request, begin + 1)
         encoded_scope = request[position : position + size]
-        records, position = protowire.run(request, position + size, end, _RECORDS, _STEP - 1, copied=_copied(request))
+        records = protowire.EmbeddedMessages(request)
+        position = records.add_run(position + size, end, _RECORDS, _STEP - 1)
     except UndecodableError:  # the reader reports where
         return None
     if position != end or not records:
@@ -162,11 +160,6 @@ def _only_field(message: bytes, position: int, end: int, tag: int) -> int:
         return 0
     size, start = protowire.varint(message, position + 1)
     return start if start + size == end else 0
-
-
-def _copied(request: bytes) -> int | None:
-    """The size up to which the records of a request are copied; None: all are."""
-    return LARGE_BYTES if len(request) <= _KEPT_BYTES else None
 
 
 class _Reader:
@@ -242,27 +235,28 @@ class _Reader:
     def _scope(self, start: int, end: int, resource: ReadResource, share: Share, schema_url: str) -> Iterator[None]:
         """The records of one scope; the first byte of those beyond the bound is where the rest begins."""
         request, position, encoded_scope = self._request, start, []
-        records: list[otlp.Record] = []
-        copied = _copied(request)
+        records = protowire.EmbeddedMessages(request)
         rest_start, rest_records, bound = end, 0, self._records_bound
         while position < end:
             room = self._limits.max_request_records - share.records
             before = position
             most = min(_STEP, room) if room > 0 else _STEP
-            found, position = protowire.run(request, position, end, _RECORDS, most, copied=copied)
-            if not found:
+            into = records if room > 0 else protowire.EmbeddedMessages(request)
+            known = len(into)
+            position = into.add_run(position, end, _RECORDS, most)
+            if len(into) == known:
                 tag, begin, position = next(protowire.fields(request, position, end))
                 if tag == _RECORDS:
-                    found = [request[begin:position]]
+                    into.add(begin, position)
                 elif tag == _SCOPE:
                     encoded_scope.append(request[begin:position])
+            found = len(into) - known
             if room > 0:
-                records += found
-                share.records += len(found)
+                share.records += found
             elif found:
                 rest_start = min(rest_start, before)
-                rest_records += len(found)
-            yield from self._count(max(1, len(found)))
+                rest_records += found
+            yield from self._count(max(1, found))
             if self._fields > MOST_FIELDS:
                 if position < rest_start:
                     rest_start, rest_records, bound = position, 1, self._parts_bound

@@ -21,6 +21,7 @@ from .record_shape import PLAIN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..protowire import EmbeddedMessages
     from .template import LineTemplate
 
 __all__ = ["RecordRun", "Slots", "made", "slots_of"]
@@ -67,7 +68,7 @@ class Slots(NamedTuple):
         return Slots(self.texts[:count], columns, self.times[:count], self.name)
 
 
-def slots_of(template: LineTemplate, records: Sequence[bytes]) -> Slots | None:
+def slots_of(template: LineTemplate, records: EmbeddedMessages) -> Slots | None:
     """The slots of the first of some small records, as far as they have the shape, collection and second of the first.
 
     None where the first record has another shape, or one of them has no time: its line has that of its observation or

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+    from ..protowire import EmbeddedMessages
+
 __all__ = ["MAX_NUMBER", "PLAIN", "Fitting", "Kind", "Layout", "RecordShape", "Slot", "layout_of", "shape_of"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
@@ -131,25 +133,25 @@ class RecordShape:
         text = raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end]
         return text, head.slots(raw, begin) + tail.slots(raw, end)
 
-    def fit_all(self, records: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[tuple[bytes, ...]]]:
+    def fit_all(self, records: EmbeddedMessages) -> tuple[Sequence[bytes], Sequence[tuple[bytes, ...]]]:
         """What `fit` returns for the first of some small records, as far as they have this shape: texts, and slots."""
-        head_slots, head, head_common, start = self.head
+        head_slots, head, head_common, head_size = self.head
         tail_slots, tail, tail_common, tail_size = self.tail
         texts: list[bytes] = []
         slots: list[tuple[bytes, ...]] = []
-        size, end, begin, header = -1, 0, 0, b""
-        for raw in records:
-            if len(raw) != size:
-                size = len(raw)
-                end = size - tail_size
-                header = protowire.text_header(end - start)
-                begin = start + len(header)
-            if not header or not raw.startswith(header, start):
+        raw, size, before, header = records.message, -1, 0, b""
+        for begin, stop in zip(records.starts, records.ends, strict=True):
+            end = stop - tail_size
+            if stop - begin != size:
+                size = stop - begin
+                header = protowire.text_header(size - tail_size - head_size)
+                before = head_size + len(header)
+            if not header or not raw.startswith(header, begin + head_size):
                 break
-            if head(raw, 0) != head_common or tail(raw, end) != tail_common:
+            if head(raw, begin) != head_common or tail(raw, end) != tail_common:
                 break
-            texts.append(raw[begin:end])
-            slots.append(head_slots(raw, 0) + tail_slots(raw, end))
+            texts.append(raw[begin + before : end])
+            slots.append(head_slots(raw, begin) + tail_slots(raw, end))
         return texts, slots
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from ..event import LargePayload
+    from ..protowire import EmbeddedMessages
     from ..scope import ScopeContext
     from .record_run import RecordRun, Slots
     from .template import LineTemplate
@@ -121,7 +122,7 @@ class ScopeTemplates:
         self.fitted = True
         return self._fill(template, raw, len(raw) if stop is None else stop, *fitting)
 
-    def runs_of(self, records: Sequence[bytes]) -> Sequence[RecordRun]:
+    def runs_of(self, records: EmbeddedMessages) -> Sequence[RecordRun]:
         """The lines of the first of some small encoded `LogRecord`: of one shape, or of some shapes in turn.
 
         Each run has another folder. None where `line_of` is to be asked for each of the records.
@@ -135,9 +136,9 @@ class ScopeTemplates:
         if not runs and in_turn:
             runs = self._runs_of(in_turn[:1], records)
         if not runs:
-            found = self._sender.fitting(records[0])
-            if found is not None and found[0] not in in_turn[:1]:
-                runs = self._runs_of(found[:1], records)
+            found = self._found_in_turn(records)
+            if found and found[0] not in in_turn[:1]:
+                runs = self._runs_of(found, records)
         self._misses = 0 if runs else self._misses + 1
         return runs
 
@@ -150,7 +151,20 @@ class ScopeTemplates:
             template = self._followed_by.get(template)
         return in_turn if in_turn and template is in_turn[0] else in_turn[:1]
 
-    def _runs_of(self, in_turn: Sequence[LineTemplate], records: Sequence[bytes]) -> Sequence[RecordRun]:
+    def _found_in_turn(self, records: EmbeddedMessages) -> Sequence[LineTemplate]:
+        """The templates that records have in turn, as far as the first of them tell; often it is one."""
+        found: list[LineTemplate] = []
+        most = min(_MOST_IN_TURN, len(records) // _LEAST_RUN) + 1
+        for begin, stop in zip(records.starts[:most], records.ends[:most], strict=True):
+            fitting = self._sender.fitting(records.message, begin, stop)
+            if fitting is None:
+                break
+            if fitting[0] in found:
+                return found if fitting[0] is found[0] else found[:1]
+            found.append(fitting[0])
+        return found[:1]
+
+    def _runs_of(self, in_turn: Sequence[LineTemplate], records: EmbeddedMessages) -> Sequence[RecordRun]:
         """The lines of the first of some records that have these templates in turn; none if they are too few."""
         step = len(in_turn)
         parts: list[Slots] = []
@@ -169,9 +183,8 @@ class ScopeTemplates:
             runs.append(run)
         if step > 1 and len({run.folder for run in runs}) < step:  # their lines would change places
             return ()
-        self._sender.last = last = in_turn[(count - 1) % step]
-        if step == 1:
-            self._followed_by[last] = last
+        self._sender.last = in_turn[(count - 1) % step]
+        self._followed_by.update(zip(in_turn, (*in_turn[1:], in_turn[0]), strict=True))
         return runs
 
     def _run_of(self, template: LineTemplate, slots: Slots) -> RecordRun | None:

@@ -40,12 +40,13 @@ from . import parked_names
 from .damaged_lines import DamagedLines
 from .delivered_marks import DeliveredMarks
 from .delivery_patience import note_outcome, set_patience
-from .leftovers import Leftover, Leftovers
+from .leftovers.leftover import Leftover, LeftoverKind
+from .leftovers.leftovers import Leftovers
 from .object_delivery import ObjectDelivery
 from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ...line import Line
     from ..sink import Sink
@@ -105,7 +106,7 @@ class Delivery:
         self._task: asyncio.Task[None] | None = None
         self._damaged = DamagedLines(store)
         references = ReferenceSearches(store)
-        self._leftovers = Leftovers(store, references, self._deliver_again, self._removed)
+        self._leftovers = Leftovers(store, references, instance, self._deliver_again, self._removed)
         self._objects = ObjectDelivery(
             sink=sink,
             store=store,
@@ -124,11 +125,15 @@ class Delivery:
         folder.left |= self._leftovers.names_of(folder.name)
         self._schedule(folder)
 
-    def find_again(self, name: str, size: int) -> None:
-        """Deliver `size` bytes that are parked of a folder which takes lines."""
+    def find_again(self, name: str, size: int, objects: Collection[str]) -> None:
+        """Deliver `size` bytes that are parked of a folder which takes lines, among them `objects`."""
         if not self._leftovers.is_crowded(name):
             logger.warning("lines of %s are parked again: was the store restored from an older copy?", name)
-        self.add(self._folders.find(name, size))
+        self.add(self._folders.find(name, size, objects))
+
+    def look_at(self, name: str, left: Leftover) -> None:
+        """Look from time to time at what another receiver has parked and does not deliver."""
+        self._leftovers.add(name, left)
 
     def is_left(self, name: str) -> bool:
         """Whether a blob or an object is not to be delivered now, as one that is delivered and cannot be removed."""
@@ -314,7 +319,7 @@ class Delivery:
                 if done > marked:
                     await marks.put(name, done)
                     self._folders.removed(folder, done - marked)
-                self._leftovers.add(name, Leftover(folder.name, done, marks.names(name)))
+                self._leftovers.add(name, Leftover(LeftoverKind.DELIVERED, folder.name, done, marks.names(name)))
                 return found
 
     async def _deliver_part(self, folder: ParkedFolder, name: str, start: int, end: int) -> None:
@@ -335,6 +340,7 @@ class Delivery:
             folder = self._folders.find(name, 0)
             self.add(folder)
         folder.left.discard(left)
+        folder.wanted.add(left)
 
     def _removed(self, name: str, left: str) -> None:
         """What was left in a folder is removed; if it is there again, it was parked once more."""

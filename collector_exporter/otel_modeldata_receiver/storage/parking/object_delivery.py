@@ -10,11 +10,12 @@ searched yet" for neither: see the three answers of `folders/reference_search.py
    delivered, because its line may be on the way. It is not if its line turns out to be stored already: that was asked
    when the object came (`Sink.is_superseded`), and could not be answered then, because the folder could not be read.
 3. What an earlier process has parked is delivered if a stored line refers to it. If its copy is there, it is delivered
-   already. Otherwise, and if that is not known yet, it waits, and holds up nothing: see `leftovers.py`, which goes on
-   with the search, and also removes it. What other receivers have parked is theirs.
+   already. Otherwise, and if that is not known yet, it waits, and holds up nothing: see `leftovers/`, which goes on,
+   and also removes it. What other receivers have parked is theirs. What they leave for more than a day is looked at
+   there too, and comes here only if it is to be delivered.
 4. An object whose name has other content by now concerns only itself: see `refused_objects.py`.
 
-One pass takes one listing of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
+One pass takes two listings of the folder at most. It reads lines only if an object is in doubt, and of these a bounded
 part.
 """
 
@@ -24,14 +25,14 @@ import asyncio
 import logging
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from ...exceptions import StoreError
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..folders.object_references import files_named_in
 from . import parked_names
-from .leftovers import MOST_SEARCHED_BYTES, Leftover
+from .leftovers.fates import MOST_SEARCHED_BYTES
+from .leftovers.leftover import Leftover, LeftoverKind
 from .listed_folder import ListedFolder, listed_folder
 from .refused_objects import RefusedObjects
 
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from ..folders.reference_search import ReferenceSearches
     from ..sink import Sink
     from ..store import Store
-    from .leftovers import Leftovers
+    from .leftovers.leftovers import Leftovers
     from .parked_folders import ParkedFolder, ParkedFolders
 
 __all__ = ["ObjectDelivery"]
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _LARGE_BYTES: Final = 1 << 20
 """Objects above this size are delivered one at a time."""
 _SMALL_AT_ONCE: Final = 8
@@ -72,6 +74,13 @@ class _Parked(NamedTuple):
     @property
     def file(self) -> bytes:
         return self.name.rpartition("/")[2].encode()
+
+
+class _Refused(NamedTuple):
+    """An object that its folder refuses, and why."""
+
+    one: _Parked
+    error: ValueError
 
 
 class ObjectDelivery:
@@ -148,6 +157,7 @@ class ObjectDelivery:
             TimeoutError: it does not answer in time.
         """
         objects = [one for one in await self._parked(folder) if one.parked not in folder.left]
+        puts = {one.name: folder.objects.last_put(one.name) for one in objects}
         asked = {one.name: frozenset(folder.objects.asked(one.name)) for one in objects}
         own = {one.name for one in objects if folder.objects.is_own(one.name)}
         stored = await self._stored(folder, set().union(*asked.values()))
@@ -165,8 +175,7 @@ class ObjectDelivery:
         if missing:
             needed = await self._named(folder, listed, missing)
         # What was parked once more meanwhile has a line on its way: the next pass delivers it.
-        again = {name for name in asked if folder.objects.is_own(name) and name not in own}
-        again.update(name for name, ids in asked.items() if ids != folder.objects.asked(name))
+        again = {one.name for one in doubtful if puts[one.name] != folder.objects.last_put(one.name)}
         await _some_at_once(
             partial(self._settle, folder, one, is_delivered=one.name in there)
             for one in doubtful
@@ -177,13 +186,13 @@ class ObjectDelivery:
         return bool(objects)
 
     async def _named(self, folder: ParkedFolder, listed: ListedFolder, names: set[str]) -> set[str]:
-        """Those of some objects that a stored line is known to name; lines that cannot be read name none yet."""
+        """Those of some objects that a stored line is known to name; lines that are not read in time name none yet."""
         try:
             async with timeout(self._seconds(folder, MOST_SEARCHED_BYTES)):
                 search = self._references.get(folder.name)
                 return (await search.look(listed.blobs, names, most_bytes=MOST_SEARCHED_BYTES)).named
-        except (StoreError, TimeoutError) as error:
-            logger.debug("%s: lines are not searched now: %s", folder.name, error)
+        except TimeoutError:
+            logger.debug("%s: lines are not searched in time", folder.name)
             return set()
 
     async def _parked(self, folder: ParkedFolder) -> list[_Parked]:
@@ -191,7 +200,8 @@ class ObjectDelivery:
         return [
             _Parked(one.name, one.size, *unparked)
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
-            if one.size and (unparked := parked_names.unparked_object(one.name, self._instance))
+            if one.size and (unparked := parked_names.unparked_object(one.name))
+            if unparked.instance in {"", self._instance} or one.name in folder.wanted
         ]
 
     async def _listed(self, folder: ParkedFolder) -> ListedFolder:
@@ -215,43 +225,62 @@ class ObjectDelivery:
         small = [one for one in objects if one.size <= _LARGE_BYTES]
         if large:
             await self._probe(folder)
-        await _some_at_once(partial(self._deliver_one, folder, one) for one in small)
+        refused = await _some_at_once(partial(self._deliver_one, folder, one) for one in small)
         for one in large:
             async with self._large:
-                await self._deliver_one(folder, one)
+                refused.append(await self._deliver_one(folder, one))
+        await self._keep(folder, [one for one in refused if one is not None])
 
     async def _probe(self, folder: ParkedFolder) -> None:
         """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
         async with timeout(self._seconds(folder, 0)):
             await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
 
-    async def _deliver_one(self, folder: ParkedFolder, one: _Parked) -> None:
+    async def _deliver_one(self, folder: ParkedFolder, one: _Parked) -> _Refused | None:
+        """Deliver an object; it is returned if its name has other content."""
         content = await self._store.read(one.parked, 0, one.size)
         async with timeout(self._seconds(folder, one.size)):
             try:
                 await self._store.put(one.name, content, one.content_type)
             except ValueError as error:
-                await self._refused.keep(folder, one.name, content, error)
+                return _Refused(one, error)
         self._took(folder)
         await self._settle(folder, one, is_delivered=True)
+        return None
+
+    async def _keep(self, folder: ParkedFolder, refused: Sequence[_Refused]) -> None:
+        """Keep objects that their folder refuses; a listing after that shows those that were erased there."""
+        files = (await self._listed(folder)).files if refused else {}
+        for one, error in refused:
+            if files.get(one.name) == 0:
+                self._refused.note_erased(folder)
+            else:
+                content = await self._store.read(one.parked, 0, one.size)
+                await self._refused.keep(folder, one.name, content, error)
+            self._took(folder)
+            await self._settle(folder, one, is_delivered=True)
 
     async def _settle(self, folder: ParkedFolder, one: _Parked, *, is_delivered: bool = False) -> None:
-        """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers.py`."""
-        left = Leftover(folder.name, one.size, stored=one.name, is_mine=one.instance == self._instance)
+        """Remove a delivered object; leave what cannot be removed, or is not needed, to `leftovers/`."""
+        folder.wanted.discard(one.parked)
         if not (is_delivered and await self._leftovers.remove_now(one.parked, one.size)):
             folder.left.add(one.parked)
-            self._leftovers.add(one.parked, left, is_refused=is_delivered)
+            kind = LeftoverKind.DOUBTFUL if one.instance in {"", self._instance} else LeftoverKind.FOREIGN
+            kind = LeftoverKind.DELIVERED if is_delivered else kind
+            self._leftovers.add(one.parked, Leftover(kind, folder.name, one.size, (), one.name, one.instance))
         if is_delivered:
             self._references.forget(folder.name, one.name)
         folder.objects.forget(one.name)
         self._folders.removed(folder, one.size)
 
 
-async def _some_at_once(works: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    """Do what is independent, some of it at the same time; none is running when this ends."""
+async def _some_at_once(works: Iterable[Callable[[], Awaitable[_T]]]) -> list[_T]:
+    """The results of what is independent, some of it done at the same time; none is running when this ends."""
+    results: list[_T] = []
     rest = iter(works)
     while some := list(islice(rest, _SMALL_AT_ONCE)):
-        outcomes = await asyncio.gather(*(work() for work in some), return_exceptions=True)
-        for outcome in outcomes:
-            if outcome is not None:
+        for outcome in await asyncio.gather(*(work() for work in some), return_exceptions=True):
+            if isinstance(outcome, BaseException):
                 raise outcome
+            results.append(outcome)
+    return results

@@ -18,7 +18,7 @@ from .folder_objects import FolderObjects, ObjectRoom
 from .parked_names import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ...telemetry import Instruments
 
@@ -49,6 +49,7 @@ class ParkedFolder:
         size: bytes that are parked, as counted in the metrics.
         has_taken: whether it took something in the present attempt to deliver.
         left: parked objects that are not to be delivered now, as those that are delivered and cannot be removed.
+        wanted: parked objects that are to be delivered though they were left, whoever has parked them.
         objects: what is known of its parked objects.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
@@ -73,9 +74,10 @@ class ParkedFolder:
         "proven",
         "reason",
         "size",
+        "wanted",
     )
 
-    def __init__(self, name: str, reason: str, room: ObjectRoom) -> None:
+    def __init__(self, name: str, reason: str, objects: FolderObjects) -> None:
         self.name = name
         self.place = place_of(name)
         self.mount = mount_of(name)
@@ -89,7 +91,8 @@ class ParkedFolder:
         self.size = 0
         self.has_taken = False
         self.left: set[str] = set()
-        self.objects = FolderObjects(room)
+        self.wanted: set[str] = set()
+        self.objects = objects
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False
         self._parking = 0
@@ -146,6 +149,7 @@ class ParkedFolders:
         self._instruments = instruments
         self._folders: dict[str, ParkedFolder] = {}
         self._room = ObjectRoom()
+        self._found_room = ObjectRoom()
         self._suspects: set[str] = set()
         self._places: Counter[str] = Counter()
         self._delivered: Counter[str] = Counter()
@@ -184,20 +188,26 @@ class ParkedFolders:
                     f"expected at most {MOST_FOLDERS} folders with parked lines, got one more: repair the stores "
                     f"of their tenants ({reason})"
                 )
-            folder = self._folders[name] = ParkedFolder(name, reason, self._room)
+            folder = self._add(name, reason)
         if folder.mount is not None:
             self._suspects.add(folder.mount)
         return folder
 
-    def find(self, name: str, size: int) -> ParkedFolder:
-        """Note that `size` bytes of a folder are parked since before the start."""
+    def find(self, name: str, size: int, objects: Collection[str] = ()) -> ParkedFolder:
+        """Note that `size` bytes of a folder are parked since before the start, among them `objects`."""
         folder = self._folders.get(name)
         if folder is None:  # two of a name would not know of each other: one is delivered while the other is written
-            folder = self._folders[name] = ParkedFolder(name, "parked before the start", self._room)
+            folder = self._add(name, "parked before the start")
+        folder.objects.find(objects)
         if size and not folder.proven:  # without size there are only blobs that could not be removed
             self._prove(folder)
         folder.size += size
         self._instruments.parked_bytes.add(size)
+        return folder
+
+    def _add(self, name: str, reason: str) -> ParkedFolder:
+        folder = ParkedFolder(name, reason, FolderObjects(self._room, self._found_room))
+        self._folders[name] = folder
         return folder
 
     def parked(self, folder: ParkedFolder, lines: int, size: int) -> None:

@@ -62,12 +62,17 @@ class ParkedObject(NamedTuple):
     Attributes:
         name: its own name, where it will be.
         content_type: its media type.
-        instance: who has parked it; empty where a command or an older receiver did: any receiver delivers it.
+        instance: who has parked it; empty where an older receiver did: any receiver delivers it.
     """
 
     name: str
     content_type: str
     instance: str
+
+    @property
+    def folder(self) -> str:
+        """The folder whose lines refer to it."""
+        return folder_of_object(self.name)
 
 
 class DeliveredMark(NamedTuple):
@@ -143,10 +148,10 @@ def parked_object(name: str, content_type: str, instance: str = "") -> str:
     return f"{parked_objects(folder_of_object(name))}/{owner}{encoded}/{name.rpartition('/')[2]}"
 
 
-def unparked_object(name: str, instance: str = "") -> ParkedObject | None:
-    """The object that is parked as `name`; None for another name, or if it is for another instance than this one."""
+def unparked_object(name: str) -> ParkedObject | None:
+    """The object that is parked as `name`; None for another name."""
     match = _OBJECT.fullmatch(name)
-    if match is None or (instance and match["instance"] not in {None, instance}) or not is_checked_name(name):
+    if match is None or not is_checked_name(name):
         return None
     return ParkedObject(f"{match['place']}/{match['name']}", unquote(match["type"]), match["instance"] or "")
 

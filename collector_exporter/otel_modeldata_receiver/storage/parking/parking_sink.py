@@ -14,7 +14,6 @@ all waiting lines of the folder are dropped, so at most one block is in doubt.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -22,17 +21,15 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata.log_throttle import LogThrottle
 
 from ...exceptions import PlaceError, StoreError
-from ...retry import backoff, retry_for
 from ...time_limit import timeout
 from ..group_commit import Appended
 from ..mounts import mount_of
 from . import parked_names
 from .append_patience import BYTES_PER_SECOND, PATIENCE_SECONDS, append_patience
-from .delivered_marks import DeliveredMarks
 from .delivery import Delivery
 from .main_store import MainStore
+from .parked_before import ParkedBefore
 from .parked_folders import ParkedFolders
-from .parked_sizes import ParkedSizes, parked_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,10 +44,6 @@ __all__ = ["ParkingSink"]
 
 logger = logging.getLogger(__name__)
 
-_FIND_RETRY_SECONDS: Final = 2.0
-_FIND_AGAIN_SECONDS: Final = 60.0
-"""Pause between two looks for parked lines that this process does not know; each is one request."""
-_LONGEST_RESUME_SECONDS: Final = 5.0
 _NEWEST_RETRY_SECONDS: Final = 0.5
 """How long the newest parked blob is tried before a new one is begun."""
 _LOOK_SECONDS: Final = 0.25
@@ -89,9 +82,8 @@ class ParkingSink:
             patience=append_patience,
             on_delivered=on_delivered,
         )
-        self._found: asyncio.Task[None] | None = None
+        self._before = ParkedBefore(store, instance, self._folders, self._delivery)
         self._log = LogThrottle(logger)
-        self._is_ready = False
         self._is_stopping = False
         self._main = MainStore(sink.check, self._delivery.hurry)
         self._unanswered: dict[str, set[str]] = {}
@@ -105,16 +97,7 @@ class ParkingSink:
         Raises:
             StoreError: the main store does not answer; calling again is safe.
         """
-        while not self._is_ready:
-            if self._found is None or self._found.done():
-                self._found = asyncio.get_running_loop().create_task(self._find(), name="parked lines")
-            found = self._found
-            try:
-                await asyncio.shield(found)
-            except asyncio.CancelledError:
-                if not found.cancelled() or not self._is_stopping:  # the caller was cancelled
-                    raise
-                raise StoreError("expected an open sink, got one that stops: send the lines again") from None
+        await self._before.start()
 
     async def resume(self) -> None:
         """Deliver what was parked before this process started, as soon as the main store answers; never returns.
@@ -122,17 +105,7 @@ class ParkingSink:
         Later on, look for parked lines from time to time: a store that is restored from an older copy may have some
         again that are delivered already, or that are missing in their folder now.
         """
-        for pause in backoff(_LOOK_SECONDS, _LONGEST_RESUME_SECONDS):
-            try:
-                await self.start()
-            except StoreError:
-                await asyncio.sleep(pause)
-            else:
-                break
-        while not self._is_stopping:
-            await asyncio.sleep(_FIND_AGAIN_SECONDS)
-            with contextlib.suppress(StoreError):
-                await self._find_again()
+        await self._before.resume()
 
     async def check(self) -> None:
         """See `Sink.check`."""
@@ -154,7 +127,7 @@ class ParkingSink:
             StoreError: the main store does not take them either; sending the same lines again is safe.
             ValueError: as for `Sink.append`.
         """
-        if not self._is_ready:
+        if not self._before.is_found:
             await self.start()
         size = 0
         while True:
@@ -293,8 +266,7 @@ class ParkingSink:
 
     async def drain(self) -> None:
         """See `Sink.drain`; what is parked stays parked from now on."""
-        if self._found is not None:
-            await asyncio.wait({self._found})  # appends that came right after the start wait for it
+        await self._before.wait()  # as appends do that came right after the start
         await self._stop()
         await self._sink.drain()
 
@@ -307,38 +279,8 @@ class ParkingSink:
         if not self._is_stopping:
             self._is_stopping = True
             self._main.stop()
-            if self._found is not None:
-                self._found.cancel()
+            self._before.stop()
             await self._delivery.stop()
-
-    async def _find(self) -> None:
-        """Find what is parked."""
-        sizes, others = await self._parked()
-        for folder, size in sizes.items():
-            self._delivery.add(self._folders.find(folder, size))
-        self._is_ready = True
-        if count := sum(1 for size in sizes.values() if size):
-            logger.warning("lines of %d folders are parked since before the start, they are delivered now", count)
-        if others:
-            logger.warning(
-                "lines are parked that only receivers with the instance ids %s deliver: start one with --instance-id",
-                ", ".join(sorted(others)[:10]),
-            )
-
-    async def _find_again(self) -> None:
-        """Find what is parked of folders that take lines, and deliver it."""
-        known = {folder.name for folder in self._folders}
-        sizes, _ = await self._parked()
-        for folder, size in sizes.items():
-            if size and folder not in known and self._folders.get(folder) is None:
-                self._delivery.find_again(folder, size)
-
-    async def _parked(self) -> ParkedSizes:
-        objects = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
-        sizes = DeliveredMarks(self._store, objects).sizes()
-        return parked_sizes(
-            {name: size for name, size in sizes.items() if not self._delivery.is_left(name)}, self._instance
-        )
 
     async def _append_directly(
         self, folder: str, lines: Sequence[Line], began: float

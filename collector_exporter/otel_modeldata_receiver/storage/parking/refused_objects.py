@@ -11,7 +11,6 @@ from otel_modeldata.log_throttle import LogThrottle
 
 from ...retry import retry_for
 from . import parked_names
-from .listed_folder import listed_folder
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -36,10 +35,17 @@ class RefusedObjects:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._log = LogThrottle(logger, math.inf)
+        self._count = 0
+        self._log_kept = LogThrottle(logger)
+        self._log_erased = LogThrottle(logger, math.inf)
+
+    def note_erased(self, folder: ParkedFolder) -> None:
+        """Note that an object is kept nowhere, because it was erased in its folder."""
+        text = "parked objects of %s are not delivered, because they are empty in their folder: they were erased"
+        self._log_erased.log(logging.WARNING, folder.place, text, folder.place)
 
     async def keep(self, folder: ParkedFolder, name: str, content: bytes, error: ValueError) -> None:
-        """Keep an object that its folder refuses, or nothing if it was erased there.
+        """Keep an object that its folder refuses.
 
         Args:
             folder: where it is to be delivered.
@@ -48,13 +54,10 @@ class RefusedObjects:
             error: why it is refused.
 
         Raises:
-            StoreError: the folder cannot be listed, or the object is not known to be kept.
+            StoreError: it is not known to be kept.
         """
-        if (await listed_folder(self._store, folder.name)).files.get(name) == 0:
-            text = "parked objects of %s are not delivered, because they are empty in their folder: they were erased"
-            self._log.log(logging.WARNING, f"{folder.place} erased", text, folder.place)
-            return
         kept = parked_names.refused_object(name, hashlib.sha256(content).hexdigest())
         await retry_for(lambda: self._store.put(kept, content, "application/octet-stream"), _RETRY_SECONDS)
-        text = "a parked object of %s is not delivered, but kept as %s: %s"
-        self._log.log(logging.WARNING, folder.place, text, folder.place, kept, error)
+        self._count += 1
+        text = "a parked object of %s is not delivered, but kept as %s (%d kept since the start): %s"
+        self._log_kept.log(logging.WARNING, folder.place, text, folder.place, kept, self._count, error)

@@ -76,7 +76,8 @@ class LineEraser:
         folder: where payloads of the lines are looked for.
         objects: the objects of the store, see `StoredPayloads`.
         source: only lines whose source ends with this; empty for all.
-        is_parked: whether the lines, and new objects of theirs, wait for their place.
+        parked_by: the receiver that has parked the lines; new objects of theirs are parked by it, too. None if they are
+            in their folder.
     """
 
     def __init__(  # noqa: PLR0913 (made in few places)
@@ -88,7 +89,7 @@ class LineEraser:
         objects: Mapping[str, tuple[str, int]],
         *,
         source: str = "",
-        is_parked: bool = False,
+        parked_by: str | None = None,
     ) -> None:
         self._selection = selection
         self._store = store
@@ -96,7 +97,7 @@ class LineEraser:
         self._folder = folder
         self._objects = objects
         self._source = source
-        self._is_parked = is_parked
+        self._parked_by = parked_by
         self._in_rows = selection.in_rows(root)
 
     def touched(self, content: bytes, count: int) -> list[int] | None:
@@ -193,7 +194,9 @@ class LineEraser:
             members["data"] = msgspec.Raw(data)
         elif name:
             new_name = f"{name.rpartition('/')[0]}/{rows_object_name(keys.id, data)}"
-            new_stored = parked_object(new_name, semconv.JSON_CONTENT_TYPE) if self._is_parked else new_name
+            new_stored = new_name
+            if self._parked_by is not None:
+                new_stored = parked_object(new_name, semconv.JSON_CONTENT_TYPE, self._parked_by)
             new = NewObject(name=new_stored, content=data)
             members["dataref"] = msgspec.Raw(_encode(self._store.url_of(new_name)))
         if "contentrange" in members:

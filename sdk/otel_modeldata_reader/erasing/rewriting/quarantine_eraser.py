@@ -69,7 +69,7 @@ class QuarantineEraser:
         objects: what lines may refer to, see `objects_of`.
         scope: a deployment, or a collection of it: records of other deployments stay.
         only: whether records of other collections than `scope` stay, too.
-        is_parked: whether the lines, and new objects of theirs, wait for their place.
+        parked_by: as for `LineEraser`.
         condition: chooses records by their rows, in addition to the selection.
     """
 
@@ -82,7 +82,7 @@ class QuarantineEraser:
         *,
         scope: str,
         only: bool = False,
-        is_parked: bool = False,
+        parked_by: str | None = None,
         condition: QuarantineCondition | None = None,
     ) -> None:
         # Rows that cannot be read belong to the request that they name.
@@ -92,7 +92,7 @@ class QuarantineEraser:
         self._objects = objects
         self._deployment = tuple(deployment_of(scope).lower().split("/")) if deployment_of(scope) else None
         self._only = scope if only else ""
-        self._is_parked = is_parked
+        self._parked_by = parked_by
         self._condition = condition
 
     def touched(self, content: bytes, count: int) -> None:
@@ -149,9 +149,10 @@ class QuarantineEraser:
         new = None
         if found.requestref:
             new_name = f"{self._folder}/files/{object_name(rest)}"
-            new = NewObject(
-                name=parked_object(new_name, OTLP_CONTENT_TYPE) if self._is_parked else new_name, content=rest
-            )
+            new_stored = new_name
+            if self._parked_by is not None:
+                new_stored = parked_object(new_name, OTLP_CONTENT_TYPE, self._parked_by)
+            new = NewObject(name=new_stored, content=rest)
             members["requestref"] = msgspec.Raw(_encode(self._store.url_of(new_name)))
         else:
             members["request"] = msgspec.Raw(_encode(b64encode(rest).decode()))

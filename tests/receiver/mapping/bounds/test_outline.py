@@ -15,7 +15,6 @@ from otlp_requests import (
     record,
     request,
     resource,
-    scopes_of,
     span_request,
 )
 from otlp_requests import span as span_of
@@ -30,7 +29,6 @@ from otel_modeldata_receiver.mapping.bounds import outline as outlines
 from otel_modeldata_receiver.mapping.bounds.event_time import ANY_TIME, event_times
 from otel_modeldata_receiver.mapping.bounds.record_cost import check_values, is_light
 from otel_modeldata_receiver.mapping.outcomes import MOST_SINGLE, PIECE_BYTES, Mapped
-from otel_modeldata_receiver.mapping.protowire import content_of
 from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.resource import ReadResource, try_read
 from otel_modeldata_receiver.mapping.signal import spans
@@ -60,16 +58,6 @@ def events(count: int, **values: object) -> list[bytes]:
 
 
 # --- Records, parts, bytes ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("count", "kept"), [(2, True), (60, False)])
-def test_large_records_keep_a_request_up_to_a_size_in_memory_and_are_copied_from_a_larger_one(
-    count: int, kept: bool
-) -> None:
-    records = [ROWS.encode(), *[b"x" * 100_000] * count]
-    (part,) = scopes_of(raw_request(records))
-    assert [isinstance(one, bytes) for one in part.records] == [True, *[not kept] * count]
-    assert [*map(content_of, part.records)] == records
 
 
 def test_large_records_beyond_a_bound_are_kept_whole() -> None:

@@ -61,6 +61,23 @@ def test_a_bad_number_is_found_beside_any_text(before: str, number: str, after: 
 ROW = st.dictionaries(st.text(max_size=3) | st.just("},{"), st.integers() | st.just("},{") | st.just([{}, {}]))
 
 
+@pytest.mark.parametrize("byte", [b"\x0b", b"\x0c", b"\x00", b"\x1c", b"\xa0", b"\xef\xbb\xbf", b"1"])
+@pytest.mark.parametrize("rows", [1, 2_000, 30_000, 100_000])
+def test_rows_with_anything_but_json_white_space_beside_them_are_none(byte: bytes, rows: int) -> None:
+    text = b"[" + b",".join([b'{"a":12345678}'] * rows) + b"]"
+    check_rows(b" \t\r\n" + text + b" \t\r\n")
+    for broken in (byte + text, text + byte, b" " + byte + text, text.replace(b"},{", b"}," + byte + b"{")):
+        if broken != text:
+            with pytest.raises(msgspec.DecodeError):
+                check_rows(broken)
+            whole = b"before" + broken + b"after"
+            if rows > MANY_ROWS:
+                assert not are_rows_as_they_are(memoryview(whole)[6:-5], whole, 6)
+                continue
+            with pytest.raises(msgspec.DecodeError):
+                are_rows_as_they_are(memoryview(whole)[6:-5], whole, 6)
+
+
 @given(st.lists(ROW, max_size=60), st.sampled_from([None, 1]))
 def test_rows_are_checked_in_pieces_as_they_are_checked_whole(rows: list[object], indent: int | None) -> None:
     text = json.dumps(rows, indent=indent).encode()
@@ -189,8 +206,7 @@ def test_rows_are_checked_where_they_are_as_they_are_checked_whole(rows: list[ob
     text = json.dumps(rows, separators=(",", ":")).encode()[:-1] + end + b"]"
     whole = b"[{" + text + b"},{"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_rows, "PIECE_BYTES", 40)
-        patch.setattr(json_rows, "ONE_PIECE_BYTES", 80)
+        patch.setattr(rows_check, "_COUNTED_BYTES", 40)
         patch.setattr(rows_check, "LEAST_BYTES_OF_MANY_ROWS", 90)
         patch.setattr(rows_check, "MANY_ROWS", most)
         patch.setattr(rows_check, "may_have_many_rows", lambda raw, start, end: raw.count(b"{", start, end) > most)
@@ -198,9 +214,15 @@ def test_rows_are_checked_where_they_are_as_they_are_checked_whole(rows: list[ob
             result = are_rows_as_they_are(memoryview(whole)[2 : 2 + len(text)], whole, 2)
         except msgspec.DecodeError:
             result = None
-    if end:
+    if end or b"E" in text:  # perhaps an exponent: its numbers must be looked at
         assert not result
     elif len(text) <= 90 or text.count(b"{") <= most:
         assert result is True
     elif len(rows) > most:
         assert result is False
+
+
+def test_many_small_objects_are_not_checked_together_because_each_takes_time() -> None:
+    rows = b"[" + b",".join([b"{}"] * 4000) + b"]"
+    assert are_rows_in_lines([rows] * 2, are_own=True)
+    assert not are_rows_in_lines([rows] * 3, are_own=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, backwards, raw_request, resource
+from otlp_requests import NOON, ROWS, backwards, raw_request, resource, scopes_of
 from template_records import OTHER_UUID, UUID, by_both_ways, in_turn, mapped, ordinary, scope
 
 from otel_modeldata import semconv
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.line import Line
     from otel_modeldata_receiver.mapping.line_template.record_run import RecordRun
+    from otel_modeldata_receiver.mapping.protowire import EmbeddedMessages
     from otel_modeldata_receiver.mapping.scope import ScopeContext
 
 SECOND = 10**9
@@ -48,6 +49,12 @@ DAMAGES = [
     (ROWS.encode(), ROWS.encode().replace(b"income", b"inco\xff\xff")),
 ]
 """What is ordinary, and what takes its place in the bytes of a record."""
+
+
+def embedded(records: Sequence[bytes]) -> EmbeddedMessages:
+    """Records as they are in a request."""
+    (scope_records,) = scopes_of(raw_request(records))
+    return scope_records.records
 
 
 def numbered(number: int, time_ns: int = NOON, body: str = ROWS) -> bytes:
@@ -90,7 +97,7 @@ def test_records_of_one_shape_and_second_are_mapped_together(records: list[bytes
         in_turn([numbered(number)] * 4, cache, of)
     templates = ScopeTemplates(of, cache)
     templates.line_of(records[0])
-    runs = templates.runs_of(records)
+    runs = templates.runs_of(embedded(records))
     _check_runs(runs, records, of, [expected] if expected else [])
 
 
@@ -131,7 +138,44 @@ def test_records_of_several_collections_in_turn_are_mapped_together(
     for number in range(2 * turns):
         templates.line_of(of_collection(TURNS[number % turns], numbers[0]))
     records = [of_collection(TURNS[at % turns], number) for at, number in enumerate(numbers)]
-    _check_runs(templates.runs_of(records), records, of, expected)
+    _check_runs(templates.runs_of(embedded(records)), records, of, expected)
+
+
+@pytest.mark.parametrize(("turns", "expected"), [(1, [32]), (2, [16, 16]), (4, [8, 8, 8, 8])])
+def test_records_whose_shapes_all_change_at_once_are_mapped_together(turns: int, expected: list[int]) -> None:
+    cache, of = TemplateCache(), scope()
+    for name in TURNS[:turns]:
+        for number in (100, 300):
+            in_turn([of_collection(name, number)] * 4, cache, of)
+    templates = ScopeTemplates(of, cache)
+    before, after = (
+        [of_collection(TURNS[at % turns], first + at) for at in range(32)] for first in (96, 128)
+    )  # the sequence number of the later ones takes a byte more
+    for one in before:
+        assert templates.line_of(one) is not None
+    for records in (after, before, after):
+        _check_runs(templates.runs_of(embedded(records)), records, of, expected)
+
+
+def test_more_and_more_records_are_looked_at_together_while_they_are_mapped_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[int] = []
+    runs_of = ScopeTemplates.runs_of
+
+    def counted(self: ScopeTemplates, records: EmbeddedMessages) -> Sequence[RecordRun]:
+        looked_at.append(len(records))
+        return runs_of(self, records)
+
+    monkeypatch.setattr(ScopeTemplates, "runs_of", counted)
+    seconds = [0] * 600 + [1] * 10 + [2] * 200
+    records = [of_collection(TURNS[at % 2], 200 + at, NOON + second * SECOND) for at, second in enumerate(seconds)]
+    raw, signal = raw_request(records), LogRecords()
+    for _ in range(4):
+        looked_at.clear()
+        fast = mapped(raw, signal)
+    assert looked_at == [64, 128, 256, 256, 210, 20, 40, 80, 60]
+    assert fast == mapped(raw)
 
 
 def test_records_in_turn_that_share_a_folder_keep_their_order() -> None:
@@ -141,7 +185,7 @@ def test_records_in_turn_that_share_a_folder_keep_their_order() -> None:
     records = [numbered(number) for number in (100, 300) * 8]
     for one in records[:4]:
         assert templates.line_of(one) is not None
-    assert templates.runs_of(records) == ()
+    assert templates.runs_of(embedded(records)) == ()
 
 
 @settings(max_examples=60)
@@ -179,8 +223,8 @@ def test_records_that_are_never_a_run_are_soon_mapped_one_by_one() -> None:
     templates = ScopeTemplates(of, cache)
     damaged = [numbered(300 + number).replace(ROWS.encode(), b"x" * len(ROWS)) for number in range(16)]
     good = [numbered(300 + number) for number in range(16)]
-    assert [templates.runs_of(damaged) for _ in range(3)] == [()] * 3
-    assert templates.runs_of(good) == ()
+    assert [templates.runs_of(embedded(damaged)) for _ in range(3)] == [()] * 3
+    assert templates.runs_of(embedded(good)) == ()
 
 
 def test_records_that_are_mapped_together_respect_the_bound_on_folders() -> None:

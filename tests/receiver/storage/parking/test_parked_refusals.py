@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+from functools import partial
 
 import pytest
 import virtual_time
@@ -11,6 +13,8 @@ from memory_store import INSTANCE, lines
 from parked_payload import NAME, PLACE, Kept, direct, send
 from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
 
+from otel_modeldata.log_throttle import LogThrottle
+from otel_modeldata_receiver.storage.parking import refused_objects
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object, unparked_object
 
 KEPT = f"_quarantine/damaged/{BAD}/{hashlib.sha256(b'person').hexdigest()}/files/one"
@@ -98,7 +102,9 @@ async def test_a_parked_name_that_no_receiver_makes_stops_nothing() -> None:
     await sink.close()
 
 
-@pytest.mark.parametrize(("there", "message"), [(b"", "they were erased"), (b"another", f"kept as {KEPT}: other")])
+@pytest.mark.parametrize(
+    ("there", "message"), [(b"", "they were erased"), (b"another", f"kept as {KEPT} (1 kept since the start): other")]
+)
 def test_one_log_line_says_why_it_is_not_delivered(
     caplog: pytest.LogCaptureFixture, there: bytes, message: str
 ) -> None:
@@ -114,3 +120,32 @@ def test_one_log_line_says_why_it_is_not_delivered(
     virtual_time.run(outage())
     (text,) = [one.getMessage() for one in caplog.records if "not delivered" in one.getMessage()]
     assert message in text
+
+
+def test_of_many_that_are_refused_a_line_each_minute_says_how_many(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One listing of their folder shows that none of them was erased."""
+    monkeypatch.setattr(refused_objects, "LogThrottle", partial(LogThrottle, clock=virtual_time.now))
+
+    async def outages() -> None:
+        store = Kept()
+        sink = sink_on(store)
+        names = [f"{BAD}/files/{number}" for number in range(40)]
+        for some in (names[:20], names[20:30], names[30:]):
+            store.objects.update(dict.fromkeys(some, b"another"))
+            store.broken = {BAD}
+            for name in some:
+                assert await send(sink, name.rpartition("/")[2], name)
+            store.requests.clear()
+            await direct(store, sink)
+            assert store.requests.count(("walk", BAD)) == 1
+            await asyncio.sleep(40.0)
+        assert store.parked() == []
+        kept = [content for name, content in store.objects.items() if name.startswith("_quarantine/")]
+        assert kept == [b"person"] * 40
+        await sink.close()
+
+    virtual_time.run(outages())
+    texts = [one.getMessage() for one in caplog.records if "not delivered" in one.getMessage()]
+    assert [re.search(r"\((\d+) kept", text)[1] for text in texts] == ["1", "31"]

@@ -12,7 +12,8 @@ from parked_payload import NAME, OTHER, PLACE, Kept, direct, erase, left, send
 from partly_broken import BAD, PARKED, in_virtual_time, kill_what_runs, sink_on, until
 
 from otel_modeldata_receiver.storage.folders import reference_search
-from otel_modeldata_receiver.storage.parking import leftovers, object_delivery
+from otel_modeldata_receiver.storage.parking import object_delivery
+from otel_modeldata_receiver.storage.parking.leftovers import fates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def bounds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reference_search, "_READ_BYTES", 1 << 10)
         patch.setattr(reference_search, "_LEAST_READ_BYTES", 1 << 10)
-        for module in (object_delivery, leftovers):
+        for module in (object_delivery, fates):
             patch.setattr(module, "MOST_SEARCHED_BYTES", MOST)
         yield
 

@@ -6,16 +6,14 @@ import asyncio
 
 import pytest
 import virtual_time
-from memory_store import line_to, lines
-from parked_payload import NAME, OTHER, PLACE, Kept, direct, send
+from memory_store import INSTANCE, line_to, lines
+from parked_payload import NAME, OTHER, PLACE, Dated, Kept, direct, other_sink, send
 from partly_broken import BAD, in_virtual_time, kill_what_runs, sink_on, until
 
-from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.storage.parking import leftovers
+from otel_modeldata_receiver.storage.parking.folder_objects import ObjectRoom
+from otel_modeldata_receiver.storage.parking.leftovers import leftovers
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
-from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
-from otel_modeldata_receiver.storage.sink import Sink
 
 
 class Full(Kept):
@@ -45,12 +43,6 @@ class Full(Kept):
             self.begun.set()
             await asyncio.sleep(self.removals.pop(name))
         await super().remove(name, size)
-
-
-def other_sink(store: Kept) -> ParkingSink:
-    instruments = telemetry.instruments()
-    sink = Sink(store, instance=OTHER, instruments=instruments)
-    return ParkingSink(sink, store, instance=OTHER, instruments=instruments)
 
 
 @in_virtual_time
@@ -151,21 +143,89 @@ async def test_nor_does_it_park_its_own_lines_because_of_them() -> None:
 
 
 @in_virtual_time
-async def test_an_object_that_belongs_to_no_receiver_is_delivered_if_a_line_names_it_and_else_stays() -> None:
-    """As a command writes them beside a parked line, or an older receiver did."""
+async def test_an_object_that_belongs_to_no_receiver_is_delivered_if_a_line_names_it() -> None:
+    """As an older receiver parks them."""
     store = Kept()
-    named, unnamed = (f"{BAD}/files/{one}" for one in ("named", "unnamed"))
-    for name in (named, unnamed):
-        store.objects[parked_object(name, "image/png")] = b"person"
+    store.objects[parked_object(NAME, "image/png")] = b"person"
     blob = f"{BAD}/{OTHER}000000.jsonl"
-    store.contents[blob], store.blocks[blob] = line_to(1, named).data, []
+    store.contents[blob], store.blocks[blob] = line_to(1, NAME).data, []
     sink = sink_on(store)
     await sink.start()
-    await until(lambda: not sink.is_parked(BAD))
-    await asyncio.sleep(3600.0)
-    assert (store.objects[named], unnamed in store.objects) == (b"person", False)
-    assert store.parked() == [parked_object(unnamed, "image/png")]
+    await until(lambda: not store.parked())
+    assert store.objects == {NAME: b"person"}
     await sink.close()
+
+
+@pytest.mark.parametrize("days", [0.9, 1.1, None])
+def test_else_it_is_removed_if_it_was_parked_more_than_a_day_ago(days: float | None) -> None:
+    """It may be that of a request to an older receiver. If the store does not say when it was parked, it stays."""
+
+    async def history() -> None:
+        place = parked_object(NAME, "image/png")
+        store = Kept() if days is None else Dated()
+        store.objects[place] = b"person"
+        if isinstance(store, Dated):
+            store.days[place] = days or 0.0
+        sink = sink_on(store)
+        await sink.start()
+        await until(lambda: not sink.is_parked(BAD))
+        await asyncio.sleep(120.0)
+        assert store.parked() == [place]
+        await asyncio.sleep(3600.0)
+        assert store.objects == ({} if days == 1.1 else {place: b"person"})
+        await sink.close()
+
+    virtual_time.run(history())
+
+
+@pytest.mark.parametrize("most", [0, 1, 50])
+def test_one_of_an_earlier_process_does_not_come_back_though_too_many_are_parked_to_remember_them(most: int) -> None:
+    """Its rows were erased: no line names it."""
+
+    async def history() -> None:
+        store = Kept()
+        store.objects[PLACE] = b"person"
+        sink = sink_on(store)
+        sink._folders._room = ObjectRoom(most)
+        store.broken = {BAD}
+        await sink.start()
+        names = [f"{BAD}/files/new{number}" for number in range(3)]
+        assert all([await send(sink, name.rpartition("/")[2], name) for name in names])
+        await direct(store, sink)
+        assert (store.objects.keys(), store.parked()) == ({*names, PLACE}, [PLACE])
+        await until(lambda: not store.parked())
+        assert store.objects == dict.fromkeys(names, b"person")
+        await sink.close()
+
+    virtual_time.run(history())
+
+
+@pytest.mark.parametrize("most", [2, 50])
+def test_all_that_lines_need_is_there_though_too_many_were_parked_before_to_remember_them(most: int) -> None:
+    """What is parked by this process and not remembered either is delivered when its line is stored."""
+
+    async def history() -> None:
+        store = Kept()
+        for number in range(10):
+            store.objects[parked_object(f"{BAD}/files/old{number}", "image/png", INSTANCE)] = b"person"
+        sink = sink_on(store)
+        sink._folders._room, sink._folders._found_room = ObjectRoom(1), ObjectRoom(most)
+        store.broken = {BAD}
+        await sink.start()
+        names = [f"{BAD}/files/new{number}" for number in range(3)]
+        assert all([await send(sink, name.rpartition("/")[2], name) for name in names])
+        late = f"{BAD}/files/late"
+        await sink.put(late, b"person", "image/png")
+        await direct(store, sink)
+        assert (late in store.objects) == (most == 50)
+        assert (await sink.append(BAD, [line_to("late", late)])).stored == 1
+        await asyncio.sleep(120.0)
+        assert {name for name in store.objects if name.startswith(BAD)} == {*names, late}
+        await until(lambda: not store.parked())
+        assert store.objects.keys() == {*names, late}
+        await sink.close()
+
+    virtual_time.run(history())
 
 
 def test_more_objects_than_are_looked_at_leave_their_folder_direct(

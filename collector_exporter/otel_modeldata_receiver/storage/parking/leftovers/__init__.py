@@ -1,0 +1,1 @@
+"""What is parked and not to be delivered now."""
