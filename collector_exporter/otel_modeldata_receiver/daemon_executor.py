@@ -1,8 +1,9 @@
 """An executor whose threads work until the interpreter has ended.
 
 A `ThreadPoolExecutor` accepts no calls after the main thread has ended, which is before the functions of `atexit` run.
-From Python 3.12 on, no thread can be started then either. But the SDK delivers its last events in such a function, and
-with a store in the same process (`listeners/in_process.py`) it must still write files.
+Python 3.12 starts no thread then either. But the SDK delivers its last events in such a function, and with a store in
+the same process (`listeners/in_process.py`) it must still write files. So the threads start with the executor; one that
+is made when none can be started runs its calls in the thread of its caller.
 
 The threads are threads of the operating system, also in a process that gevent has patched, before or after this import:
 as a greenlet, a thread that waits for the next call would stop all others.
@@ -81,6 +82,10 @@ class DaemonThread:
         else:
             _start_new_thread(self._run, ())
 
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._running.locked()
+
     def join(self, timeout: float = -1) -> None:
         """Wait for its end, at most `timeout` seconds unless negative."""
         if self._running.acquire(timeout=timeout):
@@ -94,7 +99,9 @@ class DaemonThread:
 
 
 class DaemonExecutor(ThreadPoolExecutor):
-    """An executor with daemon threads, which all start with the first call and do not keep the process alive.
+    """An executor with daemon threads, which start with it and do not keep the process alive.
+
+    A forked child cannot use it: it has none of the threads.
 
     It is a subclass of `ThreadPoolExecutor` only because asyncio accepts no other default executor; it uses nothing of
     it.
@@ -109,11 +116,16 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._count = count
         self._name = name
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._workers: list[DaemonThread] = []
         self._answers: _Answers | None = None
         self._state = _allocate_lock()
         self._is_shut_down = False
         weakref.finalize(self, _end, self._calls, count).atexit = False
+        self._workers = self._started()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether calls run in the thread of their caller, because none could be started."""
+        return not self._workers
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """See `Executor.submit`."""
@@ -121,9 +133,10 @@ class DaemonExecutor(ThreadPoolExecutor):
         with self._state:
             if self._is_shut_down:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if not self._workers:
-                self._start()
-            self._calls.put(lambda: _run(future, lambda: fn(*args, **kwargs)))
+            if self._workers:
+                self._calls.put(lambda: _run(future, lambda: fn(*args, **kwargs)))
+                return future
+        _run(future, lambda: fn(*args, **kwargs))
         return future
 
     def call(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> asyncio.Future[_T]:
@@ -133,12 +146,13 @@ class DaemonExecutor(ThreadPoolExecutor):
         with self._state:
             if self._is_shut_down:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if not self._workers:
-                self._start()
             answers = self._answers
             if answers is None or answers.loop is not loop:
                 answers = self._answers = _Answers(loop)
-            self._calls.put(lambda: answers.run(future, lambda: fn(*args, **kwargs)))
+            if self._workers:
+                self._calls.put(lambda: answers.run(future, lambda: fn(*args, **kwargs)))
+                return future
+        answers.run(future, lambda: fn(*args, **kwargs))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002, RUF100 - as in Executor
@@ -151,9 +165,18 @@ class DaemonExecutor(ThreadPoolExecutor):
             for thread in self._workers:
                 thread.join()
 
-    def _start(self) -> None:
-        for number in range(self._count):
-            self._workers.append(DaemonThread(partial(_work, self._calls), f"{self._name}_{number}"))
+    async def close(self) -> None:
+        """Refuse further calls, and wait for those that were submitted before."""
+        self.shutdown(wait=False)
+        while any(thread.is_alive() for thread in self._workers):  # noqa: ASYNC110 - no thread is left that could tell
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _started(self) -> tuple[DaemonThread, ...]:
+        workers: list[DaemonThread] = []
+        with contextlib.suppress(RuntimeError):  # the interpreter is ending, or the process may have no more threads
+            for number in range(self._count):
+                workers.append(DaemonThread(partial(_work, self._calls), f"{self._name}_{number}"))  # noqa: PERF401 - those before a failure stay
+        return tuple(workers)
 
 
 def _work(calls: SimpleQueue[Callable[[], None] | None]) -> None:

@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from otel_modeldata_receiver.daemon_executor import DaemonExecutor
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor, DaemonThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,9 +129,65 @@ def test_asyncio_accepts_it_as_the_default_executor() -> None:
     assert asyncio.run(name()) == "worker_0"
 
 
+def refuse(*_: object) -> NoReturn:
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+
+def test_without_a_thread_calls_run_in_the_thread_of_their_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_modeldata_receiver.daemon_executor.DaemonThread", refuse)
+    threads = DaemonExecutor(2, "worker")
+    assert threads.is_in_place
+    assert threads.submit(threading.get_ident).result(0) == threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(divmod, 1, 0).result(0)
+
+    async def main() -> None:
+        assert await threads.call(threading.get_ident) == threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await threads.call(divmod, 1, 0)
+        await threads.close()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            threads.call(int)
+
+    asyncio.run(main())
+
+
+def test_the_threads_that_could_be_started_take_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[DaemonThread] = []
+
+    def start_one(work: Callable[[], object], name: str) -> DaemonThread:
+        if started:
+            refuse()
+        started.append(DaemonThread(work, name))
+        return started[0]
+
+    monkeypatch.setattr("otel_modeldata_receiver.daemon_executor.DaemonThread", start_one)
+    with DaemonExecutor(8, "worker") as threads:
+        assert {threads.submit(lambda: threading.current_thread().name).result(30) for _ in range(9)} == {"worker_0"}
+
+
+def test_a_close_waits_for_the_calls_that_were_submitted_before() -> None:
+    go, done = threading.Event(), []
+
+    def work() -> None:
+        go.wait(30)
+        done.append(1)
+
+    async def main() -> None:
+        threads = DaemonExecutor(2, "worker")
+        threads.submit(work)
+        closing = asyncio.ensure_future(threads.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        go.set()
+        await closing
+
+    asyncio.run(main())
+    assert done == [1]
+
+
 def test_the_threads_of_a_deleted_executor_end() -> None:
     threads = DaemonExecutor(1, "forgotten")
-    threads.submit(int).result()
     (worker,) = (thread for thread in threading.enumerate() if thread.name == "forgotten_0")
     del threads
     deadline = time.monotonic() + 30
@@ -146,7 +202,6 @@ def test_calls_run_while_the_interpreter_exits_and_do_not_delay_it() -> None:
 import atexit, threading
 from otel_modeldata_receiver.daemon_executor import DaemonExecutor
 threads = DaemonExecutor(2, "worker")
-threads.submit(int).result()
 atexit.register(lambda: print(threads.submit(pow, 2, 3).result()))
 threads.submit(threading.Event().wait)
 """

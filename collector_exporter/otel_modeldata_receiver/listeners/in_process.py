@@ -14,8 +14,9 @@ The deployment YAML that the SDK reads (`OTEL_MODELDATA_CONFIG`) is used as in a
 destinations and assets. Other settings of a receiver (datastores, how a store is opened) may be in the file that
 `OTEL_MODELDATA_STORE_CONFIG` names.
 
-Nothing here may outlive the interpreter or start while it exits, so the threads are daemons and all start before the
-first request is answered.
+Nothing here may outlive the interpreter, so the threads are daemons. Python 3.12 starts no thread from the moment it
+begins to exit, so all start when the store is opened; if that is too late, a request is stored in the thread that sends
+it (`loop_thread.py`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
-import threading
 import uuid
+from _thread import RLock  # the one of `threading` may be replaced by gevent's
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
@@ -44,6 +45,7 @@ from ..deployments.outputs import Output
 from ..exceptions import ReceiverError
 from ..ingest.pipeline import Pipeline
 from ..ingest.request_info import RequestInfo
+from ..loop_thread import LoopThread
 from ..mapping.signal import LOGS
 from ..otlp_messages import ExportLogsServiceResponse
 from .grpc_status import RETRY_SECONDS, refusal_of
@@ -55,13 +57,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreTransport"]
 
-_T = TypeVar("_T")
-
 CONFIG_FILE_VARIABLE: Final = "OTEL_MODELDATA_STORE_CONFIG"
 _ORIGIN: Final = "OTEL_MODELDATA_STORE"
 _REQUEST_INFO: Final = RequestInfo(signal=LOGS, transport="in_process")
-_LOOP_THREADS: Final = 2
-"""For name resolution, the only work that the loop itself passes to threads."""
 _CLOSE_SECONDS: Final = 5.0
 """How long a close waits for a write in progress, and for data assets that are being written."""
 _FORK_WAITS_SECONDS: Final = 1.0
@@ -81,21 +79,16 @@ class StoreTransport:
 
     def __init__(self, url: str, instance: str | None = None) -> None:
         config = _config(url, instance)
-        self._inside = threading.Lock()
+        self._inside = RLock()
         """Held while a request is in progress, and by a fork."""
-        self._is_held_for_fork = False
         self._is_closed = False
         self._attempt: concurrent.futures.Future[bytes] | None = None
-        self._thread = DaemonExecutor(1, "otel-modeldata-store")
-        # On the thread that runs it: gevent's selectors belong to a thread.
-        self._loop = result_of(self._thread.submit(asyncio.new_event_loop))
-        self._loop.set_default_executor(DaemonExecutor(_LOOP_THREADS, "otel-modeldata-loop"))
-        self._thread.submit(self._loop.run_forever)
+        self._loop = LoopThread("otel-modeldata-store")
         instruments = telemetry.instruments()
         try:
-            self._output = self._run(_open(config, instruments))
+            self._output = self._loop.run(_open(config, instruments))
         except ReceiverError as error:
-            self._end_loop()
+            self._loop.close(_CLOSE_SECONDS)
             raise _refused(error) from None
         self._pipeline = Pipeline(
             self._output.sink,
@@ -141,7 +134,7 @@ class StoreTransport:
         with self._inside:
             if self._is_closed:
                 return _CLOSED
-            self._attempt = asyncio.run_coroutine_threadsafe(self._pipeline.accept(request, _REQUEST_INFO), self._loop)
+            self._attempt = self._loop.begin(self._pipeline.accept(request, _REQUEST_INFO))
             if self._is_closed:  # closed in the meantime, and `close` saw no attempt
                 self._attempt.cancel()
             return _answer(self._attempt)
@@ -154,34 +147,25 @@ class StoreTransport:
         _transports.discard(self)
         if self._attempt is not None:
             self._attempt.cancel()
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            self._run(self._release(), _CLOSE_SECONDS)
-        self._end_loop()
+        with contextlib.suppress(
+            concurrent.futures.TimeoutError, asyncio.TimeoutError, concurrent.futures.CancelledError
+        ):
+            self._loop.run(self._release(), _CLOSE_SECONDS)
+        self._loop.close(_CLOSE_SECONDS)
 
     async def _release(self) -> None:
         self._pipeline.stop()
         await self._output.close()
         await self._pipeline.drain()
 
-    def _run(self, work: Coroutine[object, object, _T], timeout: float | None = None) -> _T:
-        return result_of(asyncio.run_coroutine_threadsafe(work, self._loop), timeout)
-
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        closed = self._thread.submit(self._loop.close)
-        self._thread.shutdown(wait=False)
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            result_of(closed, _CLOSE_SECONDS)
-
     def hold_for_fork(self) -> None:
         """Wait until no request is in progress, and let none begin."""
-        self._is_held_for_fork = self._inside.acquire(timeout=_FORK_WAITS_SECONDS)
+        self._inside.acquire(timeout=_FORK_WAITS_SECONDS)
 
     def go_on_after_fork(self) -> None:
         """Let the parent's requests continue."""
-        if self._is_held_for_fork:
-            self._is_held_for_fork = False  # a signal handler may raise in the next `acquire`, and that fork goes on
-            self._inside.release()
+        while self._inside._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as `threading` does
+            self._inside.release()  # a signal handler may have raised in the hook before the fork
 
 
 _CLOSED: Final = Retry("CANCELLED", "the store is closed")

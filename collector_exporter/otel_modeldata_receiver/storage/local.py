@@ -122,7 +122,7 @@ class LocalStore:
 
     async def close(self) -> None:
         """Wait for the threads: a write that has begun is completed."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._threads.close()
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         deadline = 0.0

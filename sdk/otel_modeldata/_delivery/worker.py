@@ -129,6 +129,8 @@ class Worker:
         if self._queue.await_end(lambda: not self._running.locked(), _END_SECONDS):
             if self._queue.memory:  # accepted at the very end
                 self._start()
+                if not self._is_started:
+                    self._run()
                 self._queue.await_end(lambda: not (self._queue.memory or self._running.locked()), _END_SECONDS)
             self._queue.close()
         return self._queue.report()

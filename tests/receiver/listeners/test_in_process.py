@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import fcntl
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from otlp_requests import NOON, record, request
@@ -120,29 +121,75 @@ def test_a_close_ends_a_request_in_progress_at_once_and_later_ones_are_not_begun
     assert answers == [Retry("CANCELLED", "the store is closed")] * 2
 
 
-def test_a_fork_that_a_signal_handler_interrupts_leaves_a_request_in_progress_alone(transport: StoreTransport) -> None:
+class Interrupted(_thread.RLock):
+    """A signal handler raises at the end of `acquire`, if that has taken it; else in it."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        super().acquire(blocking, min(timeout, 0.01))
+        raise TimeoutError
+
+
+def test_a_signal_handler_that_raises_in_the_hooks_of_a_fork_leaves_no_request_blocked(
+    transport: StoreTransport,
+) -> None:
     """The exception of a hook is printed, the process forks, and the other hooks are called."""
-
-    class Interrupted:
-        def __init__(self) -> None:
-            self.releases = 0
-
-        def acquire(self, timeout: float) -> bool:
-            if self.releases:
-                raise TimeoutError
-            return timeout > 0
-
-        def release(self) -> None:
-            self.releases += 1
-
-    transport._inside, before = Interrupted(), transport._inside  # type: ignore[assignment]
-    transport.hold_for_fork()
-    transport.go_on_after_fork()
+    transport._inside = Interrupted()
     with pytest.raises(TimeoutError):
         transport.hold_for_fork()
     transport.go_on_after_fork()
-    assert transport._inside.releases == 1  # type: ignore[attr-defined]
-    transport._inside = before
+    answers: list[Answer] = []
+    sending = threading.Thread(target=lambda: answers.append(transport.send(one("1"))))
+    sending.start()
+    sending.join(30)
+    assert answers == [Delivered()]
+
+
+def test_a_fork_that_a_signal_handler_interrupts_leaves_a_request_in_progress_alone(transport: StoreTransport) -> None:
+    transport._inside = inside = Interrupted()
+    begun, go = threading.Event(), threading.Event()
+
+    def send() -> None:
+        with inside:
+            begun.set()
+            go.wait(30)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    begun.wait(30)
+    with pytest.raises(TimeoutError):
+        transport.hold_for_fork()
+    transport.go_on_after_fork()  # would raise for a lock of another thread
+    go.set()
+    sending.join(30)
+    transport._inside = _thread.RLock()
+
+
+def refuse(*_: object) -> NoReturn:
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+
+def test_a_store_that_is_opened_while_the_interpreter_ends_needs_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_modeldata_receiver.daemon_executor.DaemonThread", refuse)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    StoreTransport.check(str(tmp_path))
+    transport = StoreTransport(str(tmp_path), INSTANCE)
+    assert [transport.send(one(event_id)) for event_id in ("1", "2", "1")] == [Delivered()] * 3
+    transport.close()
+    assert [line["id"] for line in lines_below(tmp_path)] == ["1", "2"]
+    assert transport.send(one("3")) == Retry("CANCELLED", "the store is closed")
+
+
+def test_no_thread_starts_after_the_store_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = StoreTransport(str(tmp_path), INSTANCE)
+    monkeypatch.setattr("otel_modeldata_receiver.daemon_executor.DaemonThread", refuse)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    large = request(record("x" * 3_000_000, event_id="2", time_ns=NOON))
+    assert transport.send(one("1")) == Delivered()
+    transport.send(large)
+    transport.close()
+    assert "1" in [line["id"] for line in lines_below(tmp_path) if "id" in line]
 
 
 def test_a_closed_transport_leaves_no_thread_behind(tmp_path: Path) -> None:

@@ -164,3 +164,24 @@ def test_an_ending_interpreter_that_lets_no_thread_start_delivers(
             delivery.put(record, None)
     assert delivery.flush(60) == DeliveryReport(accepted=4, delivered=4)
     assert endpoint.stored == ["first", "r0", "r1", "r2"]
+
+
+def test_an_ending_interpreter_settles_an_event_that_was_accepted_at_the_very_end(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = delivery_to(Endpoint())
+    queue, close = delivery._queue, delivery._sender.close
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    def collect_and_close() -> None:
+        queue.memory.accept(FakeRecord("late"), 100, None, queue._producer, None)
+        close()
+
+    monkeypatch.setattr("otel_modeldata._delivery.worker.start_thread", refuse)
+    monkeypatch.setattr(delivery._sender, "close", collect_and_close)
+    delivery.put(FakeRecord("early"), None)
+    report = delivery.shutdown(30)
+    assert (report.accepted, report.pending) == (2, 0)
+    assert report.delivered + sum(report.lost.values()) == 2

@@ -10,6 +10,7 @@ until the handler has run. An event loop that handles signals puts a pipe of its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -48,7 +49,8 @@ def repeat_missed_signal(signum: int, is_missed: Callable[[], bool]) -> None:
         os.close(writer)
         return
     _pipe = reader, writer
-    start_thread(_watch, reader, signum, is_missed)
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending: nothing is left that could wait for long
+        start_thread(_watch, reader, signum, is_missed)
 
 
 def _watch(reader: int, signum: int, is_missed: Callable[[], bool]) -> None:

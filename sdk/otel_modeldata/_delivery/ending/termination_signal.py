@@ -95,7 +95,8 @@ def _deliver_from_now_on() -> None:
             time.sleep(_INIT_PAUSE_SECONDS)
 
     if not any(thread.name == _INIT_THREAD for thread in threading.enumerate()):
-        threading.Thread(target=deliver, name=_INIT_THREAD, daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # the interpreter is ending, and delivers anyway
+            threading.Thread(target=deliver, name=_INIT_THREAD, daemon=True).start()
 
 
 _INIT_THREAD: Final = "otel-modeldata-ending"
