@@ -20,9 +20,9 @@ from otel_modeldata_receiver.layout.blob_path import parse_blob_path, tenant_of
 from otel_modeldata_receiver.storage.mounts import mount_of
 from otel_modeldata_receiver.storage.parking.parked_names import PARKED, parked_blob, place_of, read_mark
 
+from ..blobs.newest_blobs import lines_of, newest, pieces_of
 from .finding import Finding, stops
 from .folder_listing import walk_below
-from .newest_blobs import lines_of, newest, pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

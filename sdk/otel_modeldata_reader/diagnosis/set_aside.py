@@ -19,8 +19,8 @@ from ..auditing.quarantined_request import events_in_line
 from ..auditing.vanished_lines import FOLDER as VANISHED
 from ..auditing.vanished_lines import is_note, read_note
 from ..blobs.listing import date_of, hours_of
+from ..blobs.newest_blobs import lines_of, newest
 from .finding import Finding, stops
-from .newest_blobs import lines_of, newest
 from .seen import NANOSECONDS
 
 if TYPE_CHECKING:

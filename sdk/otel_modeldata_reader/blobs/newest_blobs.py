@@ -1,18 +1,18 @@
-"""Reads the newest bytes of blobs, as many as a diagnosis may read: a hostile store decides how many there are."""
+"""Reads the newest bytes of blobs, a bounded number: a hostile store decides how many there are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..blobs.byte_ranges import ByteRange
 from ..progress import Progress
+from .byte_ranges import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
-    from ..blobs.store_access import Piece, StoreAccess
+    from .store_access import Piece, StoreAccess
 
 __all__ = ["lines_of", "newest", "pieces_of"]
 
