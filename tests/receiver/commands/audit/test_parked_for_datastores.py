@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from audited_lines import BLOB, line
 from audited_store import audited, run
 from datastore_outage import DATASTORE_OUTAGE, parked_for_datastore
 
@@ -42,3 +43,17 @@ def test_the_audit_of_a_deployment_has_what_waits_for_its_datastore(
     code, facts = audited(capsys, store, "--running", "--deployment", "green")
     assert (code, accounts(facts), facts["parked"], facts["findings"]) == (0, [own], {}, [])
     assert audited(capsys, store, "--running", "--endpoint", "_at") == (3, {})
+
+
+def test_a_gap_of_a_collection_that_has_lines_in_the_store_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It moved into a datastore; the events between may be there, and nothing here says so."""
+    for folder, numbers in (("", (0, 3)), ("_parked/_at/lake/in", (3, 6))):
+        name = BLOB if not folder else f"{folder}/{'/'.join(BLOB.split('/')[3:])}"
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"".join(line(number) + b"\n" for number in numbers))
+    code, facts = audited(capsys, tmp_path, "--running", "--endpoint", "credit")
+    assert (code, facts["parked"]) == (1, {"datastore 'lake'": 1})
+    assert accounts(facts) == [("credit", "blue", "model_inputs", 3, 4, [[1, 2], [4, 5]])]
