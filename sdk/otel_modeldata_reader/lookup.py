@@ -81,6 +81,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         StoreUnavailableError: a blob cannot be read.
     """
     from .index.id_search import IdSearch  # noqa: PLC0415 (imported with the first lookup)
+    from .index.parked_search import parked_note  # noqa: PLC0415 (likewise)
     from .index.store_index import StoreIndex  # noqa: PLC0415 (likewise)
 
     search = IdSearch(wanted)
@@ -105,6 +106,9 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
         places = {one.place for one in found}
         found += [one for one in lookup.find(IdSearch(trace_id), spans, write=False) if one.place not in places]
+    parked = parked_note(store, objects, search, window, {one.event_id for one in found})
+    if not found and parked:
+        raise UnknownNameError(f"expected a stored event of {wanted!r:.200} in {store.shown}, got none: {parked}")
     if not found:
         cure = "correct the id" if window.is_open else "correct the id or the window"
         if index and lookup.scanned < size:
@@ -126,6 +130,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
             *known.notes,
             *(dropped.notes if dropped is not None else ()),
             *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged),
+            *((parked,) if parked else ()),
         ),
     )
 

@@ -16,7 +16,10 @@ __all__ = ["BlobPath", "parse_blob_path", "tenant_of"]
 
 _DATE: Final = r"(?P<date>\d{4}(?:/\d\d){0,4})"
 _FRACTION: Final = re.compile(r"\.[0-9]+")
-_BLOB: Final = re.compile(rf"(?P<endpoint>[^/]+)/(?P<deployment>[^/]+)/(?P<collection>[^/]+)/{_DATE}/[^/]+", re.ASCII)
+_BLOB: Final = re.compile(
+    rf"(?P<endpoint>(?!_at/)[^/]+)/(?P<deployment>[^/]+)/(?P<collection>[^/]+)/{_DATE}/[^/]+", re.ASCII
+)
+"""Not the folder of a datastore (`storage/mounts.py`), which the operator chose: it names no deployment."""
 _QUARANTINE_BLOB: Final = re.compile(rf"{QUARANTINE}/{_DATE}/[^/]+", re.ASCII)
 _DEPLOYMENT: Final = re.compile(r"/(?:onlineEndpoints|endpoints)/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
 """The end of `cloud.resource_id` of an Azure ML deployment, and of `semconv.local_source`. Other sources, such as the
@@ -29,7 +32,8 @@ class BlobPath:
 
     Attributes:
         name: name of the blob in the store.
-        endpoint: first segment; empty, like the other names, for quarantine and outside of the layout.
+        endpoint: first segment; empty, like the other names, for quarantine and outside of the layout, where only the
+            source of a line says of which deployment it is.
         deployment: second segment.
         collection: third segment.
         date: `2026/11/22/10` for Hour, longer for Minute, shorter for the others; empty outside of the layout.

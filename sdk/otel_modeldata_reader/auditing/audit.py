@@ -222,7 +222,8 @@ class _Auditor:
             stored = {places[number]: hashes for number, hashes in repeated.items()}
             parked = await read_parked(self._store, parked_blobs, self._selection, stored)
         for place, lines in parked.items():
-            self._count_parked(place, self._ledger.add_parked(lines.selected.made().summary))
+            summary = lines.selected.made().summary
+            self._count_parked(place, self._ledger.add_parked(summary, is_elsewhere=lines.is_elsewhere))
             self._ledger.add_other_hours(lines.other_hours.made().summary)
         await self._read_parked_quarantine(parked_blobs)
 

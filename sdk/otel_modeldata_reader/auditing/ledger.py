@@ -87,17 +87,25 @@ class Ledger:
             self._counts_of((one.producer, one.collection, one.account), one.tenant).add_account(one)
         self._add_payloads(summary, before)
 
-    def add_parked(self, summary: HourSummary) -> int:
+    def add_parked(self, summary: HourSummary, *, is_elsewhere: bool = False) -> int:
         """Add lines that are parked; return how many events they are.
 
         Only torn lines and missing payloads are faults of them, and one that is stored already is no duplicate.
+
+        Args:
+            summary: of the lines.
+            is_elsewhere: whether their place is in another store, a datastore. Then events of a collection that has no
+                line in this store are not missing: those before the last parked one may be there.
         """
         if (torn := summary.faults.get("unreadable")) is not None:
             self.unreadable.add_all(torn.count, torn.locations)
         for one in summary.accounts:
             if one.stored:
+                is_first = (one.producer, one.collection, one.account) not in self._counts
                 counts = self._counts_of((one.producer, one.collection, one.account), one.tenant)
                 counts.add_account(msgspec.structs.replace(one, duplicates=0))
+                if is_elsewhere and is_first and one.ranges:
+                    counts.other_stores.add_ranges([(0, max(end for _, end in one.ranges))])
         self._add_payloads(summary, {one.name: 0 for one in summary.blobs})
         return sum(one.stored for one in summary.accounts)
 

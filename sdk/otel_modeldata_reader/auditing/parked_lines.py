@@ -1,4 +1,7 @@
-"""Summarizes the lines that are parked: they are events of the folder to which they will be delivered."""
+"""Summarizes the lines that are parked: they are events of the deployment whose folder they wait for.
+
+The folder of a datastore names no deployment. There it is that of the source of each line, as it is for `erase`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
+from otel_modeldata_receiver.storage.mounts import mount_of
 from otel_modeldata_receiver.storage.parking import parked_names
 
 from . import stored_line
@@ -34,10 +38,12 @@ class ParkedLines:
     """The parked lines of one place.
 
     Attributes:
+        is_elsewhere: whether the place is in a datastore, so that the events before these are not in this store.
         selected: those of the audited part.
         other_hours: those of the audited part outside of its hours.
     """
 
+    is_elsewhere: bool
     selected: SummaryMaker = field(default_factory=SummaryMaker)
     other_hours: SummaryMaker = field(default_factory=SummaryMaker)
 
@@ -69,7 +75,7 @@ async def read_parked(
             path = final_path(part.blob)
             place = parked_names.place_of(path.folder)
             if place not in found:
-                found[place] = ParkedLines(SummaryMaker(stored=stored.get(place)))
+                found[place] = ParkedLines(mount_of(path.folder) is not None, SummaryMaker(stored=stored.get(place)))
             await asyncio.to_thread(_add, found[place], path, part.before, part.lines, selection)
     return found
 

@@ -44,6 +44,7 @@ class ProducerCounts:
         stored_numbers: numbers of stored events.
         quarantined_numbers: numbers of events in quarantine.
         other_hours: numbers of events outside the audited hours.
+        other_stores: numbers of events that may be in a datastore, which is a store of its own.
         erased_numbers: numbers of events that were erased on purpose.
     """
 
@@ -58,6 +59,7 @@ class ProducerCounts:
     stored_numbers: NumberRanges = field(default_factory=NumberRanges)
     quarantined_numbers: NumberRanges = field(default_factory=NumberRanges)
     other_hours: NumberRanges = field(default_factory=NumberRanges)
+    other_stores: NumberRanges = field(default_factory=NumberRanges)
     erased_numbers: NumberRanges = field(default_factory=NumberRanges)
 
     def add_lines(self, numbers: NDArray[np.int64], is_new: NDArray[np.bool_]) -> None:
@@ -177,7 +179,7 @@ def reconcile(
     accepted = None if report is None else report.accepted
     end = accepted - 1 if accepted is not None else -1 if last is None else last
     explained = present.union((counts.erased_numbers,))
-    gaps = explained.holes(0 if whole else first or 0, end)
+    gaps = explained.union((counts.other_stores,)).holes(0 if whole else first or 0, end)
     absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else counts.unnumbered))
     losses = excused
     if report is not None:

@@ -36,9 +36,14 @@ class Selection:
         return self.first is None and self.last is None
 
     def names(self, *names: str) -> bool:
-        """Whether endpoint, deployment and collection are selected; an unknown (empty) name always is."""
+        """Whether endpoint, deployment and collection are selected; an unknown (empty) name always is.
+
+        Azure's names are the same in any case.
+        """
         wanted = (self.endpoint, self.deployment, self.collection)
-        return all(want is None or not name or name == want for want, name in zip(wanted, names, strict=True))
+        return all(
+            want is None or not name or name.lower() == want.lower() for want, name in zip(wanted, names, strict=True)
+        )
 
     def hours(self, date: str) -> bool:
         """Whether a folder of this date, which may be longer or shorter than an hour, overlaps the hours."""

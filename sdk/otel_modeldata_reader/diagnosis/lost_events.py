@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +45,7 @@ def about_reports(folder: Path, scope: Scope) -> Iterator[Finding]:
             for reason, count in lost.most_common(len(_CURES) + 3)
         )
         sentence = f"final reports in {str(folder)!r} say that events of {scope.shown} were lost: {reasons}"
-        run = (f"{scope.audit} --report {folder}",)
+        run = (f"{scope.audit} --report {shlex.quote(str(folder))}",)
         yield Finding(cause="lost_by_sender", step="environment", outcome="suspect", sentence=sentence, run=run)
     if pending:
         sentence = (

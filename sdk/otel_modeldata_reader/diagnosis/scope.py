@@ -38,19 +38,22 @@ class Scope:
     @property
     def tenant(self) -> str:
         """`endpoint/deployment`, if the name says it."""
-        parts = self.name.split("/")
-        return "/".join(parts[:2]) if len(parts) in {2, 3} else ""
+        return "/".join(self._names[:2]) if len(self._names) > 1 else ""
 
     @property
     def collection(self) -> str:
         """The collection, if the name says it."""
-        parts = self.name.split("/")
-        return parts[2] if len(parts) == 3 else ""
+        return self._names[2] if len(self._names) > 2 else ""
 
     @property
     def shown(self) -> str:
         """The name in a sentence."""
         return self.name or "any collection"
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the name is that of a folder that the operator chose, which says nothing about deployments."""
+        return bool(self.name) and not self._names
 
     def covers(self, root: str) -> bool:
         """Whether the folder of a collection is asked for."""
@@ -64,7 +67,7 @@ class Scope:
             collection: its collection; empty if it is not known.
         """
         wanted = self._names
-        if self.name and not wanted:  # a folder that the operator chose may be that of any collection
+        if self.is_custom:  # it may be that of any collection
             return None
         endpoint, _, deployment = tenant.partition("/")
         pairs = list(zip(wanted, (endpoint, deployment, collection), strict=False))
@@ -76,7 +79,7 @@ class Scope:
     def _names(self) -> list[str]:
         """Endpoint, deployment and collection, as far as the name has them; empty for another folder, and for all."""
         parts = self.name.split("/")
-        return parts if self.name and len(parts) <= 3 else []
+        return parts if self.name and len(parts) <= 3 and not self.name.startswith("_") else []
 
     def command(self, command: str, *words: str) -> str:
         """A command about this store, to copy."""
@@ -87,6 +90,11 @@ class Scope:
         """The command that audits this part of the store."""
         names = zip(("--endpoint", "--deployment", "--collection"), self._names, strict=False)
         return self.command("audit", "--running", *(word for pair in names for word in pair))
+
+    @property
+    def whole_audit(self) -> str:
+        """The command that audits the whole store."""
+        return self.command("audit", "--running")
 
 
 def utc(nanoseconds: int) -> datetime:

@@ -1,46 +1,40 @@
-"""What receivers have set aside of what is asked for: quarantine, parked lines, and notes about vanished ones.
+"""What receivers have set aside of what is asked for: quarantine, and notes about vanished lines.
 
 A hostile store decides how much of it there is, so what is read is bounded: the newest of it first.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from otel_modeldata.validation.folder_access import obstacle
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.layout.partition import QUARANTINE
-from otel_modeldata_receiver.storage.mounts import mount_of
-from otel_modeldata_receiver.storage.parking.parked_names import PARKED, parked_blob, place_of
+from otel_modeldata_receiver.storage.parking.parked_names import PARKED
 
 from ..auditing.quarantine_line import QuarantinedLine
 from ..auditing.quarantined_request import events_in_line
 from ..auditing.vanished_lines import FOLDER as VANISHED
 from ..auditing.vanished_lines import is_note, read_note
-from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import date_of, hours_of
-from ..progress import Progress
+from ..blobs.newest_blobs import lines_of, newest
 from .finding import Finding, stops
-from .folder_listing import walk_below
 from .seen import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
-    from ..blobs.store_access import Piece, StoreAccess
+    from ..blobs.store_access import StoreAccess
     from .scope import Scope
 
-__all__ = ["parked", "quarantined", "vanished"]
+__all__ = ["quarantined", "vanished"]
 
 MOST_BYTES: Final = 64 << 20
-"""Of quarantine, and of parked lines, that are read."""
+"""Of quarantine that are read."""
 _MOST_KINDS: Final = 50
 _MOST_NOTES: Final = 200
 _MOST_NOTE_BYTES: Final = 64 << 10
@@ -88,9 +82,9 @@ def quarantined(store: StoreAccess, scope: Scope, after: int | None, *, has_data
         after: only what was written from then on, in nanoseconds since the epoch; None is all.
         has_data: whether lines of it are in the window.
     """
-    blobs, left = _newest([one for one in store.walk(QUARANTINE) if _is_recent(one, scope, after)])
+    blobs, left = newest([one for one in store.walk(QUARANTINE) if _is_recent(one, scope, after)], MOST_BYTES)
     ours, unknown = _Tally(), _Tally()
-    for raw in _lines(store, blobs):
+    for _, raw in lines_of(store, blobs):
         _count(raw, scope, ours, unknown)
     more = f" (in the newest {MOST_BYTES >> 20} MiB of {(left + MOST_BYTES) >> 20} MiB)" if left else ""
     if ours:
@@ -110,7 +104,7 @@ def quarantined(store: StoreAccess, scope: Scope, after: int | None, *, has_data
             step="quarantine",
             outcome="suspect",
             sentence=sentence,
-            run=(scope.command("audit", "--running"),),
+            run=(scope.whole_audit,),
         )
     if not ours and not unknown:
         yield Finding(
@@ -124,34 +118,6 @@ def _is_recent(one: StoredObject, scope: Scope, after: int | None) -> bool:
     if after is None or scope.window.overlaps(*hours_of(date_of(one.name))):
         return True
     return one.modified is None or one.modified * NANOSECONDS >= after
-
-
-def _newest(blobs: Sequence[StoredObject]) -> tuple[list[ByteRange], int]:
-    """The newest bytes that may be read, and how many more there are."""
-    kept: list[ByteRange] = []
-    room, left = MOST_BYTES, 0
-    for one in sorted(blobs, key=lambda one: one.modified or 0.0, reverse=True):
-        size = min(one.size, room)
-        room, left = room - size, left + one.size - size
-        if size:
-            kept.append(ByteRange(one.name, one.size - size, one.size))
-    return kept, left
-
-
-def _pieces(store: StoreAccess, ranges: Sequence[ByteRange]) -> Iterator[Piece]:
-    progress = Progress(store.shown, sum(one.end - one.start for one in ranges))
-    for piece in store.pieces(ranges):
-        progress.add(len(piece.content))
-        yield piece
-
-
-def _lines(store: StoreAccess, ranges: Sequence[ByteRange]) -> Iterator[bytes]:
-    """The lines of ranges; the first one of a range may be the end of one."""
-    blob, rest = "", b""
-    for piece in _pieces(store, ranges):
-        *lines, rest = ((rest if piece.blob == blob else b"") + piece.content).split(b"\n")
-        blob = piece.blob
-        yield from lines
 
 
 def _count(raw: bytes, scope: Scope, ours: _Tally, unknown: _Tally) -> None:
@@ -178,46 +144,6 @@ def _count_one(  # noqa: PLR0913, PLR0917 (one place)
         (unknown if is_ours is None else ours).add(line.reason, records)
 
 
-def parked(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Finding]:
-    """Lines that wait because their own place takes none."""
-    folder = f"{PARKED}/{scope.name}" if scope.name else PARKED
-    names = [folder, f"{PARKED}/_at"] if scope.name else [folder]
-    found: dict[str, list[StoredObject]] = {}
-    for one in (one for name in names for one in walk_below(store, name)):
-        blob = parked_blob(one.name)
-        if blob is not None and one.size:
-            found.setdefault(place_of(blob.folder) if not blob.folder.startswith("_quarantine") else "", []).append(one)
-    found.pop("", None)
-    for place, blobs in found.items():
-        read, left = _newest(blobs)
-        lines = sum(piece.content.count(b"\n") for piece in _pieces(store, read))
-        parts = [blob.folder for one in blobs if (blob := parked_blob(one.name)) is not None]
-        is_ours = all(mount_of(part) is None for part in parts)
-        reason = _reason(scope, parts[0])
-        at_least = "at least " if left else ""
-        sentence = (
-            f"{at_least}{lines:,} line(s) are parked in {PARKED}/, because the place of {place} takes none{reason}: "
-            "nothing is lost; repair the place, and the receiver that parked them delivers them while it runs"
-        )
-        outcome = stops(has_data=has_data or not is_ours)
-        yield Finding(cause="parked", step="parked", outcome=outcome, sentence=sentence, run=(scope.audit,))
-    if not found:
-        yield Finding(cause="nothing_parked", step="parked", outcome="ok", sentence="no line waits for its place")
-
-
-def _reason(scope: Scope, folder: str) -> str:
-    """What prevents writing to a folder of this machine, if it can be seen from here."""
-    from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (a store is open already)
-
-    meant = meant_store(scope.url)
-    if is_azure(meant) or mount_of(folder) is not None:
-        return ""
-    path = Path(meant).absolute() / folder
-    there = next(one for one in (path, *path.parents) if os.path.exists(one))  # noqa: PTH110 (Path.exists may raise)
-    wrong = obstacle(there)
-    return f" (expected a folder to write to, got {wrong} at {str(there)[:200]!r})" if wrong else ""
-
-
 def vanished(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Finding]:
     """Lines that were acknowledged and are gone, as receivers have noted."""
     notes = [one for one in store.walk(VANISHED.rstrip("/")) if is_note(one.name) and one.size <= _MOST_NOTE_BYTES]
@@ -227,13 +153,14 @@ def vanished(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Fi
         if note is None:
             continue
         path = parse_blob_path(note.blob.removeprefix(f"{PARKED}/"))
-        if scope.covers(f"{path.endpoint}/{path.deployment}/{path.collection}"):
+        is_ours = scope.covers(f"{path.endpoint}/{path.deployment}/{path.collection}")
+        if is_ours or not path.endpoint:  # a folder that the operator chose may be that of any deployment
             yield Finding(
                 cause="vanished",
                 step="vanished",
-                outcome=stops(has_data=has_data),
+                outcome=stops(has_data=has_data or not is_ours),
                 sentence=f"acknowledged lines are gone from {note.sentence}",
-                run=(scope.audit,),
+                run=(scope.audit if is_ours else scope.whole_audit,),
             )
             return
     yield Finding(cause="nothing_vanished", step="vanished", outcome="ok", sentence="no receiver has noted a loss")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_receiver.layout.canary_collection import CANARY_COLLECTION
 from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX
 from otel_modeldata_receiver.storage.parking.parked_names import PARKED
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Stored", "listed_findings", "stored"]
 
 _SHOWN: Final = 5
-_TEST_COLLECTION: Final = "doctor"
-"""The collection of the events that `otel-modeldata doctor` sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +59,8 @@ class Stored:
 def stored(store: StoreAccess, scope: Scope) -> Stored:
     """List what is asked for, and say what is wrong with it.
 
+    Test events of `otel-modeldata doctor` are no data, unless their collection is asked for.
+
     Raises:
         StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
     """
@@ -69,7 +70,11 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
         store.walk()  # raises, unless only this folder cannot be read
         finding = Finding(cause="folder_unreadable", step="store", outcome="stopped", sentence=str(error))
         return Stored(seen=(), findings=(finding,))
-    collections = [seen(one, scope) for one in found.values() if scope.covers(one.root)]
+    collections = [
+        seen(one, scope)
+        for one in found.values()
+        if scope.covers(one.root) and (scope.collection or not _is_of_tests(one.root))
+    ]
     with_lines = [one for one in collections if one.first]
     if not with_lines:
         everything = store.walk()
@@ -122,22 +127,28 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
             "endpoint/deployment/collection below it"
         )
         return Finding(cause="folder_of_a_collection", step="store", outcome="stopped", sentence=sentence, run=(ls,))
-    of_tenant = [root for root in known if scope.tenant and root.startswith(f"{scope.tenant}/")]
+    of_tenant = [root for root in known if not scope.name or (scope.tenant and root.startswith(f"{scope.tenant}/"))]
     names = known if scope.collection else sorted({root.rpartition("/")[0] or root for root in known})
-    close = misspelled(scope.name, names)
+    close = [] if scope.name in {"", *names} else misspelled(scope.name, names)
     advice = (
         nearest(scope.name, close) if close else nearest("", of_tenant if scope.collection and of_tenant else names)
     )
-    only_tests = bool(of_tenant) and all(root.endswith(f"/{_TEST_COLLECTION}") for root in of_tenant)
+    none = "none of this name" if scope.name else "none"
+    only_tests = bool(of_tenant) and all(map(_is_of_tests, of_tenant))
     if only_tests and not close:
         advice = "only test events of `otel-modeldata doctor` have arrived, so the path works: is it collected at all?"
     return Finding(
         cause="other_name" if close else "nothing_stored",
         step="collection",
         outcome="stopped" if close else "missing",
-        sentence=f"expected lines of {scope.shown} in {scope.store}, got none of this name: {advice}",
+        sentence=f"expected lines of {scope.shown} in {scope.store}, got {none}: {advice}",
         run=(ls,),
     )
+
+
+def _is_of_tests(root: str) -> bool:
+    """Whether a collection has the events that `otel-modeldata doctor` sends."""
+    return root.endswith(f"/{CANARY_COLLECTION}")
 
 
 def _empty(everything: Sequence[StoredObject], scope: Scope) -> Finding:

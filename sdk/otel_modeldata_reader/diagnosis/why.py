@@ -92,7 +92,8 @@ def diagnosed_store(store: StoreAccess, scope: Scope, first: tuple[Finding, ...]
         first: what was found before.
     """
     from .gaps import gaps  # noqa: PLC0415 (see above)
-    from .set_aside import parked, quarantined, vanished  # noqa: PLC0415 (see above)
+    from .parked import parked  # noqa: PLC0415 (see above)
+    from .set_aside import quarantined, vanished  # noqa: PLC0415 (see above)
     from .stored import stored  # noqa: PLC0415 (see above)
 
     try:

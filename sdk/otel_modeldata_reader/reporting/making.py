@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.layout.canary_collection import CANARY_COLLECTION
 
 from ..collection_names import BESIDE_ROWS
 from ..compacted.part_file import DamagedPartError
@@ -163,7 +164,7 @@ _NO_ERRORS: Final = "not known: there is neither a collection response nor a spa
 
 
 def _collections(source: Source, name: str) -> list[str]:
-    """The collections to read: the one of this name, or the tabular ones of the deployment."""
+    """The collections to read: the one of this name, or the tabular ones of the deployment but that of `doctor`."""
     if name in source.collections:
         return [name]
     found = [one for one in source.collections if one.rpartition("/")[0] == name]
@@ -173,7 +174,7 @@ def _collections(source: Source, name: str) -> list[str]:
             f"expected a deployment or a collection of {source.store.shown}, got {name!r}: "
             f"{nearest(name, [*deployments, *source.collections])}"
         )
-    tabular = [one for one in found if one.rpartition("/")[2] not in BESIDE_ROWS]
+    tabular = [one for one in found if one.rpartition("/")[2] not in BESIDE_ROWS | {CANARY_COLLECTION}]
     if not tabular:
         raise ReaderError(
             f"expected a collection of frames in {name}, got only {', '.join(sorted(found))}: name one of them"

@@ -187,6 +187,8 @@ def test_a_path_outside_of_the_layout_has_no_names() -> None:
         name=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
     )
     assert parse_blob_path("_quarantine/2026/11/22/12/x.jsonl").quarantine
+    for folder in ("_at/lake/in", "_at/lake/my/inputs"):
+        assert parse_blob_path(f"{folder}/2026/11/22/12/x.jsonl") == BlobPath(name=f"{folder}/2026/11/22/12/x.jsonl")
 
 
 def test_the_older_name_of_the_number_counts_in_lines_of_this_sdk_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_spool_that_is_full_one_that_waits_and_one_that_is_empty(tmp_path: Pat
 
 
 def test_final_reports_of_lost_events(tmp_path: Path) -> None:
-    reports = tmp_path / "reports"
+    reports = tmp_path / "final reports"
     reports.mkdir()
     counts = {"accepted": 9, "delivered": 2, "lost": {"shutdown": 3, "rejected": 2}, "pending": 2}
     collections = {"model_inputs": counts, "model_outputs": {"accepted": 1, "lost": {"refused": 1}}}
@@ -132,6 +133,7 @@ def test_final_reports_of_lost_events(tmp_path: Path) -> None:
     (reports / "torn.json").write_text("{")
     found = why(tmp_path / "store", OTEL_MODELDATA_REPORT=str(reports))
     assert causes(found) == [("lost_by_sender", "suspect"), ("left_in_spool", "suspect")]
+    assert shlex.split(found.findings[0].run[0])[-2:] == ["--report", str(reports)]
     assert sentence(found, "lost_by_sender") == (
         f"final reports in '{reports}' say that events of {NAME} were lost: 3 x shutdown (the process ended before the "
         "endpoint answered: use a spool)"

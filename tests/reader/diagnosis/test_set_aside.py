@@ -105,29 +105,6 @@ def test_a_hostile_quarantine_has_many_kinds_and_no_lines(tmp_path: Path) -> Non
     assert sentence(reader.why(tmp_path, NAME), "quarantined").endswith("; and 48 more reasons")
 
 
-def parked_line(store: Path, root: str, count: int = 2) -> Path:
-    return write(store, [line(number=number) for number in range(count)], collection=f"_parked/{root}", hour=folder(0))
-
-
-def test_parked_lines_wait_for_their_place(tmp_path: Path) -> None:
-    parked_line(tmp_path, NAME)
-    (tmp_path / "credit").write_text("no folder")
-    found = reader.why(tmp_path, NAME)
-    assert (found.has_data, causes(found)) == (False, [("folder_unreadable", "stopped"), ("parked", "stopped")])
-    assert sentence(found, "parked") == (
-        "2 line(s) are parked in _parked/, because the place of credit/blue takes none (expected a folder to write to, "
-        f"got a file at '{tmp_path}/credit'): nothing is lost; repair the place, and the receiver that parked them "
-        "delivers them while it runs"
-    )
-    assert [one.outcome for one in reader.why(tmp_path, "other/blue").findings if one.step == "parked"] == ["ok"]
-
-
-def test_lines_parked_for_a_datastore_may_be_ours(tmp_path: Path) -> None:
-    parked_line(tmp_path, "_at/lake/some/folder", count=1)
-    assert ("parked", "suspect") in causes(reader.why(tmp_path, NAME))
-    assert "the place of datastore 'lake' takes none:" in sentence(reader.why(tmp_path, NAME), "parked")
-
-
 def note(store: Path, blob: str) -> None:
     (store / "_vanished").mkdir(exist_ok=True)
     content = {"time": "2026-11-22T10:00:00Z", "blob": blob, "expected": 500, "found": 0, "lines": 3}

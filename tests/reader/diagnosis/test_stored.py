@@ -62,11 +62,16 @@ def test_a_collection_of_which_nothing_has_come(tmp_path: Path, collection: str)
 
 def test_only_events_of_doctor_have_come(tmp_path: Path) -> None:
     write(tmp_path, [line()], hour=folder(0), collection="shop/blue/doctor")
-    found = reader.why(tmp_path, NAME)
-    assert causes(found) == [("nothing_stored", "missing")]
-    assert sentence(found, "nothing_stored").endswith(
-        "only test events of `otel-modeldata doctor` have arrived, so the path works: is it collected at all?"
-    )
+    for name in (NAME, "shop/blue", ""):
+        found = reader.why(tmp_path, name)
+        assert (found.has_data, causes(found)) == (False, [("nothing_stored", "missing")])
+        assert sentence(found, "nothing_stored").endswith(
+            "only test events of `otel-modeldata doctor` have arrived, so the path works: is it collected at all?"
+        )
+    assert sentence(found, "nothing_stored").startswith(f"expected lines of any collection in {tmp_path}, got none: ")
+    assert reader.why(tmp_path, "shop/blue/doctor").has_data
+    write(tmp_path, [line()], hour=folder(0))
+    assert reader.why(tmp_path, "shop/blue").has_data
 
 
 def test_the_store_begins_further_down(tmp_path: Path) -> None:

@@ -88,3 +88,12 @@ def test_responses_that_are_compacted_and_dropped_are_measured(deployment: Deplo
     assert before.errors is not None
     assert (before.errors.requests, before.errors.failed) == (30, 3)
     assert (after.errors, after.latency, after.traffic) == (before.errors, before.latency, before.traffic)
+
+
+def test_test_events_of_doctor_are_in_the_report_of_their_own_collection_only(deployment: Deployment) -> None:
+    requests(deployment, (1, 1))
+    deployment.request(FIRST, doctor=[{"category": "canary"}])
+    store = deployment.open()
+    names = [one.name for one in store.report("shop/blue").figures.collections]
+    assert names == ["shop/blue/model_inputs", "shop/blue/model_outputs"]
+    assert [one.rows for one in store.report("shop/blue/doctor").figures.collections] == [1]

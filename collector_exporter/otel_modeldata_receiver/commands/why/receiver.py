@@ -11,9 +11,10 @@ from otel_modeldata_reader.diagnosis.finding import stops
 from .page import NoPageError, metrics_of, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from otel_modeldata_reader.diagnosis import Diagnosis, Outcome
+    from otel_modeldata_reader.diagnosis.finding import Step
     from otel_modeldata_reader.diagnosis.scope import Scope
 
     from .page import Metrics
@@ -29,6 +30,15 @@ _CURES: Final = {
     "UndecodableError": "the requests are no OTLP; they are in quarantine",
     "TimeoutError": "the store does not confirm in time",
 }
+_REASONS: Final[Sequence[tuple[str, Step, str, str]]] = (
+    ("quarantined_lately", "quarantine", "otel_modeldata_quarantined", "put records into quarantine"),
+    ("dropped", "receiver", "otel_modeldata_dropped", "rejected records without keeping them"),
+)
+"""The cause, the step that the store may answer, the metric, and what it counts; likewise below."""
+_COUNTS: Final[Sequence[tuple[str, Step, str, str]]] = (
+    ("parking", "parked", "otel_modeldata_parked_folders", "folder(s) take no lines now, which are parked"),
+    ("vanishing", "vanished", "otel_modeldata_vanished_lines", "acknowledged line(s) are gone from the store"),
+)
 
 
 def about_receiver(url: str, config: str | None, scope: Scope, diagnosis: Diagnosis) -> Iterator[Finding]:
@@ -106,23 +116,26 @@ def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str, chec
     else:
         names = f"{of_tenant:,.0f} of {scope.tenant}" if scope.tenant else f"{accepted:,.0f} records"
         yield _finding("accepted", "ok", f"the receiver has accepted {names} since it started")
-    yield from _set_aside(metrics, run)
+    yield from _set_aside(metrics, run, _settled(scope, diagnosis))
 
 
-def _set_aside(metrics: Metrics, run: str) -> Iterator[Finding]:
-    for cause, name, what in (
-        ("quarantined_lately", "otel_modeldata_quarantined", "put records into quarantine"),
-        ("dropped", "otel_modeldata_dropped", "rejected records without keeping them"),
-    ):
+def _settled(scope: Scope, diagnosis: Diagnosis) -> set[Step]:
+    """The steps that the store has answered for what is asked for: the metrics count those of all deployments."""
+    if not scope.name or diagnosis.has_data is None:
+        return set()
+    return {one.step for one in diagnosis.findings if one.outcome == "ok"} - {
+        one.step for one in diagnosis.findings if one.outcome != "ok"
+    }
+
+
+def _set_aside(metrics: Metrics, run: str, settled: set[Step]) -> Iterator[Finding]:
+    for cause, step, name, what in _REASONS:
         reasons = _most(metrics.by(name, "reason"))
-        if reasons:
+        if reasons and step not in settled:
             shown = "; ".join(f"{count:,.0f} x {reason or 'no reason'}" for reason, count in reasons)
             yield _finding(cause, "suspect", f"the receiver has {what} since it started: {shown}", run)
-    for cause, name, what in (
-        ("parking", "otel_modeldata_parked_folders", "folder(s) take no lines now, which are parked"),
-        ("vanishing", "otel_modeldata_vanished_lines", "acknowledged line(s) are gone from the store"),
-    ):
-        if count := metrics.total(name):
+    for cause, step, name, what in _COUNTS:
+        if (count := metrics.total(name)) and step not in settled:
             yield _finding(cause, "suspect", f"{count:,.0f} {what}; the receiver's log has the reason", run)
 
 
