@@ -151,8 +151,8 @@ def test_no_device_is_replaced_and_a_sentence_says_how_rows_are_printed(
     store: Path, capsys: pytest.CaptureFixture[str], flag: str
 ) -> None:
     message = (
-        "otel-modeldata: expected the name of a file, got /dev/null, which is a device: name a file, or print rows with "
-        "otel-modeldata query --csv\n"
+        "otel-modeldata: expected the name of a file, got /dev/null, which is a device: name a file, or print rows "
+        "with otel-modeldata query --csv\n"
     )
     for force in ([], ["--force"]):
         assert export(capsys, COLLECTION, flag, "/dev/null", "--store", store, *force) == (2, "", message)
