@@ -99,7 +99,8 @@ class Reading:
         from .rows.unify import LossyError  # noqa: PLC0415 (imports pyarrow)
 
         may_keep = self._size() <= _KEPT_BYTES
-        first = self._pass(None, envelope=may_keep and self._request.envelope)
+        is_kept = may_keep
+        first = self._pass(None, "rows" if is_kept else "columns", envelope=may_keep and self._request.envelope)
         schemas: dict[str, pa.Schema] = {}
         parts: list[Part] = []
         size = 0
@@ -117,13 +118,14 @@ class Reading:
         parts.clear()
         while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
             try:
-                for part in self._pass(first.columns).parts():
+                for part in self._pass(first.columns, "types").parts():
                     plan.table(part)
                 break
             except LossyError as error:
                 first.columns.mixed.add(error.column)
                 plan = self._planned(list(schemas.values()), first.columns)
-        yield from self._chosen(first, plan, map(plan.table, self._pass(first.columns).parts()))
+        last = self._pass(first.columns, "rows again" if is_kept else "rows")
+        yield from self._chosen(first, plan, map(plan.table, last.parts()))
 
     def to_arrow(self) -> pa.Table:
         """The rows as a table.
@@ -136,7 +138,7 @@ class Reading:
         from .rows.result import where  # noqa: PLC0415 (likewise)
         from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
-        first = self._pass(None)
+        first = self._pass(None, "rows")
         parts = list(first.parts())
         is_first = True
         while True:
@@ -149,7 +151,7 @@ class Reading:
                     first.columns.mixed.add(error.column)
                 is_first = False  # a pass that knows the final types may find an equal for every value
                 parts = []  # two of them would take twice the memory
-                parts = list(self._pass(first.columns).parts())
+                parts = list(self._pass(first.columns, "rows again").parts())
         del parts
         with where(self._request.where) as chosen:
             kept = [chosen(table).select(plan.selected.names) for table in tables]
@@ -291,14 +293,14 @@ class Reading:
         """Bytes to read."""
         return sum(blob.size for blob in self._request.collection.within(self._request.window))
 
-    def _pass(self, known: ColumnTypes | None, *, envelope: bool | None = None) -> OnePass:
+    def _pass(self, known: ColumnTypes | None, reading: str, *, envelope: bool | None = None) -> OnePass:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
         from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
         from .rows.wanted_columns import wanted_columns  # noqa: PLC0415 (with the others)
 
         collection = self._request.collection
-        progress = Progress(collection.root, self._size())
+        progress = Progress(collection.root, self._size(), reading)
         return OnePass(
             store=self._store,
             collection=collection,
