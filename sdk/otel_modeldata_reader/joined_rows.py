@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .exceptions import UnknownNameError
 from .progress import step
+from .reading import check_packages
 from .window import held, window_of
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
     Raises:
         ReaderError: as for `Store.read`, and for `join`.
     """
+    check_packages()
     import pyarrow as pa  # noqa: PLC0415 (slow to import)
 
     from .datasets.origin import Origin, window_texts  # noqa: PLC0415 (likewise)

@@ -8,6 +8,7 @@ must have the final types already: they are read twice, unless all of them fit i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from .exceptions import DamagedLineError, ReaderError, UnknownNameError
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from .rows.row_tables import Part
     from .window import Window
 
-__all__ = ["Reading", "Request"]
+__all__ = ["Reading", "Request", "check_packages"]
 
+_NEEDED: Final = ("pyarrow", "msgspec")
+"""Of the extra `read`."""
 _BATCH_ROWS: Final = 65_536
 _KEPT_BYTES: Final = 64 << 20
 """The rows of so many bytes of blobs are kept in memory while the types are being learned."""
@@ -67,6 +70,7 @@ class Reading:
     """The rows of a collection; see `Store.read`. Each method reads the store again."""
 
     def __init__(self, store: StoreAccess, request: Request) -> None:
+        check_packages()
         self._store = store
         self._request = request
         self._report: ReadReport | None = None
@@ -341,6 +345,19 @@ class Reading:
             quarantined=quarantined_lines(self._store, self._request.window),
             parked=parked_bytes(self._store, root) if root else 0,
         )
+
+
+def check_packages() -> None:
+    """Raise ReaderError if the extra `read` is not installed, before anything of it is imported."""
+    if missing := next(filter(_is_missing, _NEEDED), None):
+        raise ReaderError(f"expected the dependencies of read, got no {missing}: pip install 'otel-modeldata[read]'")
+
+
+def _is_missing(package: str) -> bool:
+    try:
+        return find_spec(package) is None
+    except ValueError:  # `sys.modules[package] = None`
+        return True
 
 
 def _exact_tables(plan: Plan, parts: Sequence[Part]) -> list[pa.Table] | None:

@@ -210,7 +210,9 @@ class Query:
         reason = sentence(error)
         column = _column_in(reason)
         if column is not None:
-            known = list(dict.fromkeys(name for table in tables for name in table.every))
+            from ..rows.envelope_columns import own_first  # noqa: PLC0415 (imports pyarrow)
+
+            known = own_first(dict.fromkeys(name for table in tables for name in table.every))
             shown = ", ".join(map(str, self._tables)) or "the query"
             return UnknownNameError(f"expected a column of {shown}, got {column!r}: {nearest(column, known)}")
         return ReaderError(f"expected SQL that DuckDB can run, got: {reason}")
