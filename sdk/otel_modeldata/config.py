@@ -357,8 +357,11 @@ def _lower(headers: tuple[str, ...] | None) -> tuple[str, ...]:
 def _text_of(path: Path, origin: str) -> str:
     try:
         return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(Problem("", f"cannot be read: {error}", origin)) from None
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}: {path.absolute()}; correct the path, or its permissions"
+        raise ConfigError(Problem("", message, origin)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem("", f"cannot be read: {error}; save it as UTF-8", origin)) from None
 
 
 def _is_true(text: str | None) -> bool:

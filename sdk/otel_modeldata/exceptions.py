@@ -130,6 +130,9 @@ class ShutDownError(CollectError):
 
     def __init__(self) -> None:
         super().__init__("queue closed")
+        # Not in the text, which programs match on; tracebacks and notebooks show notes from Python 3.11 on.
+        cure = "call flush() where collecting goes on, and restart the process or the kernel to collect again"
+        self.__notes__ = [f"shutdown() ended delivery in this process: {cure}"]
 
 
 class DeliveryError(ModelDataError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .exceptions import UnknownNameError
+from .progress import step
+from .reading import check_packages
 from .window import held, window_of
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
     Raises:
         ReaderError: as for `Store.read`, and for `join`.
     """
+    check_packages()
     import pyarrow as pa  # noqa: PLC0415 (slow to import)
 
     from .datasets.origin import Origin, window_texts  # noqa: PLC0415 (likewise)
@@ -144,7 +147,8 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
         label_table = None
     else:
         label_table = pa.table({LABEL_ROW_ID: []}) if of_labels is None else of_labels.to_arrow()
-    joined = join(*tables, label_table, how=how, history=history, label_id=label_id, envelope=ENVELOPE.names)
+    with step(f"{deployment}, joined rows"):
+        joined = join(*tables, label_table, how=how, history=history, label_id=label_id, envelope=ENVELOPE.names)
     arguments = {"deployment": deployment, "how": how, "history": history, "inputs": inputs, "outputs": outputs}
     arguments |= {"labels": (labels if needs_labels else True) if labels else False, "label_id": label_id}
     return JoinedRows(

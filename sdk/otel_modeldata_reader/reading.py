@@ -8,6 +8,7 @@ must have the final types already: they are read twice, unless all of them fit i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from .exceptions import DamagedLineError, ReaderError, UnknownNameError
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from .rows.row_tables import Part
     from .window import Window
 
-__all__ = ["Reading", "Request"]
+__all__ = ["Reading", "Request", "check_packages"]
 
+_NEEDED: Final = ("pyarrow", "msgspec")
+"""Of the extra `read`."""
 _BATCH_ROWS: Final = 65_536
 _KEPT_BYTES: Final = 64 << 20
 """The rows of so many bytes of blobs are kept in memory while the types are being learned."""
@@ -67,6 +70,7 @@ class Reading:
     """The rows of a collection; see `Store.read`. Each method reads the store again."""
 
     def __init__(self, store: StoreAccess, request: Request) -> None:
+        check_packages()
         self._store = store
         self._request = request
         self._report: ReadReport | None = None
@@ -99,7 +103,8 @@ class Reading:
         from .rows.unify import LossyError  # noqa: PLC0415 (imports pyarrow)
 
         may_keep = self._size() <= _KEPT_BYTES
-        first = self._pass(None, envelope=may_keep and self._request.envelope)
+        is_kept = may_keep
+        first = self._pass(None, "rows" if is_kept else "columns", envelope=may_keep and self._request.envelope)
         schemas: dict[str, pa.Schema] = {}
         parts: list[Part] = []
         size = 0
@@ -117,13 +122,14 @@ class Reading:
         parts.clear()
         while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
             try:
-                for part in self._pass(first.columns).parts():
+                for part in self._pass(first.columns, "types").parts():
                     plan.table(part)
                 break
             except LossyError as error:
                 first.columns.mixed.add(error.column)
                 plan = self._planned(list(schemas.values()), first.columns)
-        yield from self._chosen(first, plan, map(plan.table, self._pass(first.columns).parts()))
+        last = self._pass(first.columns, "rows again" if is_kept else "rows")
+        yield from self._chosen(first, plan, map(plan.table, last.parts()))
 
     def to_arrow(self) -> pa.Table:
         """The rows as a table.
@@ -136,7 +142,7 @@ class Reading:
         from .rows.result import where  # noqa: PLC0415 (likewise)
         from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
-        first = self._pass(None)
+        first = self._pass(None, "rows")
         parts = list(first.parts())
         is_first = True
         while True:
@@ -149,7 +155,7 @@ class Reading:
                     first.columns.mixed.add(error.column)
                 is_first = False  # a pass that knows the final types may find an equal for every value
                 parts = []  # two of them would take twice the memory
-                parts = list(self._pass(first.columns).parts())
+                parts = list(self._pass(first.columns, "rows again").parts())
         del parts
         with where(self._request.where) as chosen:
             kept = [chosen(table).select(plan.selected.names) for table in tables]
@@ -291,14 +297,14 @@ class Reading:
         """Bytes to read."""
         return sum(blob.size for blob in self._request.collection.within(self._request.window))
 
-    def _pass(self, known: ColumnTypes | None, *, envelope: bool | None = None) -> OnePass:
+    def _pass(self, known: ColumnTypes | None, reading: str, *, envelope: bool | None = None) -> OnePass:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
         from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
         from .rows.wanted_columns import wanted_columns  # noqa: PLC0415 (with the others)
 
         collection = self._request.collection
-        progress = Progress(collection.root, self._size())
+        progress = Progress(collection.root, self._size(), reading)
         return OnePass(
             store=self._store,
             collection=collection,
@@ -339,6 +345,19 @@ class Reading:
             quarantined=quarantined_lines(self._store, self._request.window),
             parked=parked_bytes(self._store, root) if root else 0,
         )
+
+
+def check_packages() -> None:
+    """Raise ReaderError if the extra `read` is not installed, before anything of it is imported."""
+    if missing := next(filter(_is_missing, _NEEDED), None):
+        raise ReaderError(f"expected the dependencies of read, got no {missing}: pip install 'otel-modeldata[read]'")
+
+
+def _is_missing(package: str) -> bool:
+    try:
+        return find_spec(package) is None
+    except ValueError:  # `sys.modules[package] = None`
+        return True
 
 
 def _exact_tables(plan: Plan, parts: Sequence[Part]) -> list[pa.Table] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -219,6 +220,11 @@ def _open(store: Path) -> reader.Store:
             UnknownNameError,
             "expected a column of the rows, got 'agee': did you mean 'age'",
         ),
+        (
+            lambda store: _open(store).read(COLLECTION, columns=["b"]).to_arrow(),
+            UnknownNameError,
+            r"expected a column of the rows, got 'b': there are 'age', .*'row_id', 'correlationid'",
+        ),
         (lambda store: _open(store).read(COLLECTION, where="agee > 1").to_arrow(), ReaderError, '"agee" not found'),
         (lambda store: _open(store).read(COLLECTION, where="age >").to_arrow(), ReaderError, "syntax error"),
         (lambda store: _open(store).read(COLLECTION, where="*").to_arrow(), ReaderError, "which has not one value"),
@@ -312,3 +318,17 @@ def test_a_frame_without_rows_has_the_types_of_its_line(tmp_path: Path) -> None:
     assert rows.report.is_clean
     write(tmp_path, lines[:1])
     assert reader.open(tmp_path).read(COLLECTION, strict=True).to_arrow().num_rows == 0
+
+
+@pytest.mark.parametrize("missing", ["pyarrow", "msgspec"])
+def test_without_the_extra_one_sentence_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    write(tmp_path, [line()])
+    with reader.open(tmp_path) as store:
+        store.read(COLLECTION)
+        monkeypatch.setitem(sys.modules, missing, None)
+        for read in (lambda: store.read(COLLECTION), lambda: store.join("shop/blue")):
+            with pytest.raises(ReaderError) as raised:
+                read()
+            assert str(raised.value) == (
+                f"expected the dependencies of read, got no {missing}: pip install 'otel-modeldata[read]'"
+            )

@@ -199,7 +199,18 @@ def test_a_missing_file_is_named_with_its_variable(variable: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_config({variable: "/no/where.yml"})
     assert str(raised.value) == (
-        f"{variable}=/no/where.yml: cannot be read: [Errno 2] No such file or directory: '/no/where.yml'"
+        f"{variable}=/no/where.yml: cannot be read: No such file or directory: /no/where.yml; correct the path, or its "
+        "permissions"
+    )
+
+
+def test_a_file_of_a_relative_path_is_named_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as raised:
+        load_config({"OTEL_MODELDATA_CONFIG": "nope.yaml"})
+    assert str(raised.value) == (
+        f"OTEL_MODELDATA_CONFIG=nope.yaml: cannot be read: No such file or directory: {tmp_path}/nope.yaml; correct "
+        "the path, or its permissions"
     )
 
 

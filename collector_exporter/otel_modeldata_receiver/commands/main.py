@@ -102,6 +102,8 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         command: argparse.ArgumentParser = parsed.parser
         options = command._option_string_actions  # noqa: SLF001 (argparse has them nowhere else)
         near = get_close_matches(unknown[0].partition("=")[0], options, 1, 0.65)
+        if len(unknown) == 1 and not unknown[0].startswith("-") and "--store" in options:  # its first argument is none
+            near = [f"--store {unknown[0]}"]
         command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f": did you mean {near[0]}?" if near else ""))
     return parsed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ __all__ = ["opened_reader", "reader_errors"]
 
 _NEEDED: Final = ("pyarrow", "msgspec")
 """Of the extra `read`: only looked for, because a listing or a lookup does not import all of them."""
+_BEGAN: Final = time.monotonic()
+"""When the command began: this module is imported with it."""
 
 
 @contextmanager
@@ -42,12 +45,13 @@ def opened_reader(url: str, config: Path | None = None, extra: str = "read") -> 
 
 
 @contextmanager
-def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
+def reader_errors(extra: str = "read", url: str = "", began: float | None = None) -> Iterator[None]:
     """Raise errors of the reader as those of the command line, by whose kind the exit code is chosen.
 
     Args:
         extra: what to install where something is missing.
         url: the store that is read.
+        began: when what is done now began, as `time.monotonic` has it; by default with the command.
 
     Raises:
         ConfigError: a wrong argument, or the extra is not installed.
@@ -60,8 +64,11 @@ def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
         import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
     except ImportError as error:
         raise missing_package(error, extra) from None
+    from otel_modeldata_reader.progress import command_began  # noqa: PLC0415 (likewise)
+
     try:
-        yield
+        with command_began(_BEGAN if began is None else began):
+            yield
     except reader.StoreUnavailableError as error:
         raise StoreCheckError(with_origin(url, str(error))) from None
     except reader.ReaderError as error:

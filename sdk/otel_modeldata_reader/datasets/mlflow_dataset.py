@@ -41,11 +41,12 @@ def mlflow_dataset(
         from mlflow.data.pandas_dataset import from_pandas  # noqa: PLC0415 (optional)
     except ImportError:
         raise ReaderError("expected MLflow, got no such package: pip install mlflow") from None
+    from ..rows.envelope_columns import own_first  # noqa: PLC0415 (imports pyarrow)
     from .mlflow_source import RowsSource  # noqa: PLC0415 (imports MLflow)
 
     for role, column in (("targets", targets), ("predictions", predictions)):
         if column is not None and column not in frame.columns:
-            known = [str(one) for one in frame.columns]
+            known = own_first(str(one) for one in frame.columns)
             raise UnknownNameError(
                 f"expected a column of the rows in {role}=, got {column!r}: {nearest(column, known)}"
             )

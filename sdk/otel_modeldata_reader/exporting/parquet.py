@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..exceptions import ExportError
+from ..progress import step
 from .exported import Exported, batches_of
 from .frame_sample import FrameSample
 from .new_file import new_file
@@ -74,7 +75,8 @@ def to_parquet(rows: Rows, path: str | os.PathLike[str], *, overwrite: bool = Fa
         final = seen.description()
         if final.metadata != described.metadata or not categories.are_sorted:
             categories.sort()
-            _write_again(new.path, schema, final.metadata, categories)
+            with step(f"{new.final}, written again"):
+                _write_again(new.path, schema, final.metadata, categories)
     return Exported(path=new.final, rows=count, size=new.size, notes=final.notes)
 
 

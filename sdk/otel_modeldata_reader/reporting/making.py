@@ -18,6 +18,7 @@ from ..exceptions import ReaderError, UnknownNameError
 from ..index.every_event import every_event
 from ..lines.tally import Tally
 from ..nearest import nearest
+from ..progress import Progress, step
 from ..rows.envelope_columns import ENVELOPE
 from .figures.findings import with_findings
 from .figures.report import CollectionFigures, Errors, Figures, Latency, Performance, Thresholds, Traffic
@@ -197,17 +198,22 @@ def _compared(source: Source, name: str, asked: Asked) -> _Compared:
         return _Compared(figures=_empty(name, reading), volumes=volumes)
     own = [one for one in first.schema.names if one not in ENVELOPE.names]
     measured = own[:MOST_COLUMNS]
-    baseline = None if asked.baseline is None else asked.baseline.profile(source.read, name, first.schema)
+    baseline = None
+    if asked.baseline is not None:
+        with step(f"{name}, baseline"):
+            baseline = asked.baseline.profile(source.read, name, first.schema)
     of_baseline = {} if baseline is None else baseline.columns
     edges = {one: edges_of(of_baseline[one]) for one in measured if one in of_baseline}
     profile = profile_of(
         _all(first, batches), first.schema, measured, {one: both for one, both in edges.items() if both is not None}
     )
+    with step(f"{name}, figures"):
+        columns = tuple(_columns(measured, profile, baseline))
     figures = CollectionFigures(
         name=name,
         rows=profile.rows,
         baseline_rows=None if asked.baseline is None else 0 if baseline is None else baseline.rows,
-        columns=tuple(_columns(measured, profile, baseline)),
+        columns=columns,
         sampled_rows=profile.sampled,
         baseline_sampled_rows=0 if baseline is None else baseline.sampled,
         type_changes=_type_changes(reading),
@@ -292,7 +298,8 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
     latency = latency_of("from the event of the inputs to that of the outputs", scored.latencies)
     if labels is None:
         return _Scored(latency=latency, note="not known: there are no labels for these rows")
-    found = performance_of(scored)
+    with step(f"{deployment}, performance"):
+        found = performance_of(scored)
     is_known = isinstance(found, Performance)
     return _Scored(
         latency=latency,
@@ -311,9 +318,9 @@ def _outcomes(source: Source, asked: Asked, deployment: str) -> Outcomes:
     for name in (f"{deployment}/response", f"{deployment}/{semconv.SPAN_COLLECTION}", _traces(deployment)):
         if name not in source.collections or (latency is not None and errors is not None):
             continue
-        found = (
-            _of_responses(source, name, asked.window) if name.endswith("/response") else _of_spans(source, name, asked)
-        )
+        is_response = name.endswith("/response")
+        with step(f"{name}, errors and latencies"):
+            found = _of_responses(source, name, asked.window) if is_response else _of_spans(source, name, asked)
         latency, errors = latency or found.latency, errors or found.errors
     return Outcomes(latency=latency, errors=errors)
 
@@ -323,8 +330,10 @@ def _traces(deployment: str) -> str:
 
 
 def _of_responses(source: Source, name: str, window: Window) -> Outcomes:
+    collection = source.collections[name]
+    progress = Progress(name, sum(blob.size for blob in collection.within(window)))
     try:
-        return of_responses(every_event(source.store, source.collections[name], window, Tally(strict=False)))
+        return of_responses(every_event(source.store, collection, window, Tally(strict=False), progress=progress.add))
     except DamagedPartError as error:
         raise ReaderError(
             f"expected lines of {name} that a compaction has dropped, got {error}: choose a window without them"

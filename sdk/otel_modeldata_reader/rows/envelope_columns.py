@@ -16,11 +16,11 @@ from ..lines.event_time import NO_TIME
 from ..types.plain_arrays import numbers_array, text_scalar, texts_array
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from ..lines.event_stream import Events
 
-__all__ = ["ENVELOPE", "envelope_columns", "free_name"]
+__all__ = ["ENVELOPE", "envelope_columns", "free_name", "own_first"]
 
 ENVELOPE: Final = pa.schema(
     [
@@ -38,6 +38,11 @@ ENVELOPE: Final = pa.schema(
 """The columns of the envelope, in their order. A value that a line does not have is null."""
 _TYPE_PREFIX: Final = "azureml.inference."
 _DEPLOYMENT: Final = re.compile(r"/(?:onlineEndpoints|endpoints)/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
+
+
+def own_first(names: Iterable[str]) -> list[str]:
+    """Names of columns, those of the envelope at the end: who looks for a column looks for one of the model's."""
+    return sorted(names, key=ENVELOPE.names.__contains__)
 
 
 def envelope_columns(

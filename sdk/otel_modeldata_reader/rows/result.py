@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..exceptions import ReaderError, UnknownNameError
 from ..nearest import nearest
 from ..types.null_room import has_room_for
-from .envelope_columns import ENVELOPE
+from .envelope_columns import ENVELOPE, own_first
 from .unify import LossyError, renamed, result_schema, unified, with_schema
 
 if TYPE_CHECKING:
@@ -156,5 +156,6 @@ def _selected(schema: pa.Schema, columns: Sequence[str] | None, *, is_empty: boo
         elif is_empty:
             fields.append(pa.field(name, pa.null()))
         else:
-            raise UnknownNameError(f"expected a column of the rows, got {name!r}: {nearest(name, schema.names)}")
+            near = nearest(name, own_first(schema.names))
+            raise UnknownNameError(f"expected a column of the rows, got {name!r}: {near}")
     return pa.schema(fields)

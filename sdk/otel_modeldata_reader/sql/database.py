@@ -73,7 +73,8 @@ def locked_database() -> Iterator[DuckDBPyConnection]:
 
 def _cure() -> str:
     if sys.version_info < _OLDEST_PYTHON:
-        return f"it needs Python 3.11, and this is {sys.version_info.major}.{sys.version_info.minor}"
+        this = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"it needs Python 3.11, and this is {this}, so use Python 3.11, or Store.read(where=...)"
     return "pip install --upgrade duckdb"
 
 

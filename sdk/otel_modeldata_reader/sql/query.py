@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..exceptions import ReaderError, UnknownNameError
 from ..nearest import nearest
+from ..progress import Step
 from .database import locked_database, sentence
 from .plain_columns import plain_columns
 from .statement import parsed
@@ -163,15 +164,19 @@ class Query:
         from .result import Result  # noqa: PLC0415 (imports pyarrow)
 
         with self._loaded() as (connection, tables):
+            running = Step("query, result")
             try:
                 relation = connection.sql(self._statement.text)
                 reader = relation.to_arrow_reader(_BATCH_ROWS)
                 result = Result.of(reader.schema, tables, plain_columns(self._statement.node))
                 yield result.empty()
                 for batch in reader:
+                    running.end()
                     yield result.batch(batch)
             except duckdb.Error as error:
                 raise self._explained(error, tables) from None
+            finally:
+                running.end()
 
     @contextmanager
     def _loaded(self) -> Iterator[tuple[DuckDBPyConnection, list[StoredTable]]]:
@@ -205,7 +210,9 @@ class Query:
         reason = sentence(error)
         column = _column_in(reason)
         if column is not None:
-            known = list(dict.fromkeys(name for table in tables for name in table.every))
+            from ..rows.envelope_columns import own_first  # noqa: PLC0415 (imports pyarrow)
+
+            known = own_first(dict.fromkeys(name for table in tables for name in table.every))
             shown = ", ".join(map(str, self._tables)) or "the query"
             return UnknownNameError(f"expected a column of {shown}, got {column!r}: {nearest(column, known)}")
         return ReaderError(f"expected SQL that DuckDB can run, got: {reason}")

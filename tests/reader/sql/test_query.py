@@ -278,7 +278,10 @@ def test_a_nested_time_that_python_does_not_have_is_one_sentence(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("python", "cure"),
-    [((3, 10, 13), "it needs Python 3.11, and this is 3.10"), ((3, 12, 0), "pip install --upgrade duckdb")],
+    [
+        ((3, 10, 13), "it needs Python 3.11, and this is 3.10, so use Python 3.11, or Store.read(where=...)"),
+        ((3, 12, 0), "pip install --upgrade duckdb"),
+    ],
 )
 def test_an_old_duckdb_is_refused_with_what_helps(
     monkeypatch: pytest.MonkeyPatch, python: tuple[int, ...], cure: str

@@ -112,7 +112,7 @@ def test_resume_says_when_nothing_was_interrupted(store: Path, capsys: pytest.Ca
 
 
 def test_expire_removes_what_is_old(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run_command(capsys, "expire", store, "--older", "5000d")
+    code, out, _ = run_command(capsys, "expire", store, "--older-than", "5000d")
     assert (code, "nothing would go" in out) == (0, True)
     code, out, _ = run_command(capsys, "expire", store, "--older", "1h")
     assert (code, "5 rows and 5 whole events would go" in out, count(store)) == (0, True, 5)

@@ -414,6 +414,7 @@ def test_without_a_command_the_error_says_how_to_find_one(
         (["ls", "--nope"], "otel-modeldata ls: error: unrecognized arguments: --nope"),
         (["demo", "--requets", "5"], "unrecognized arguments: --requets 5: did you mean --requests?"),
         (["query", "select 1", "a", "b"], "otel-modeldata query: error: unrecognized arguments: a b"),
+        (["show", "some-id", "./store"], "unrecognized arguments: ./store: did you mean --store ./store?"),
     ],
 )
 def test_a_wrong_option_is_an_error_of_its_command(

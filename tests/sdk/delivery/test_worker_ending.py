@@ -37,8 +37,13 @@ def test_shutdown_delivers_waiting_records_and_then_refuses_new_ones(delivery_to
     assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
     assert endpoint.stored == ["r0", "r1", "r2"]
     assert endpoint.closed.is_set()
-    with pytest.raises(ShutDownError, match=r"^queue closed$"):
+    with pytest.raises(ShutDownError) as refused:
         delivery.put(FakeRecord("late"), None)
+    cure = "call flush() where collecting goes on, and restart the process or the kernel to collect again"
+    assert (str(refused.value), refused.value.__notes__) == (
+        "queue closed",
+        [f"shutdown() ended delivery in this process: {cure}"],
+    )
     assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
 
 

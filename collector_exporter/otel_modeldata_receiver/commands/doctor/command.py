@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +18,9 @@ from otel_modeldata import semconv
 
 from ...layout.canary_collection import CANARY_COLLECTION
 from ..missing_package import missing_package
+from ..printable import printable
 from ..store_argument import endpoint_argument, store_argument
-from ..terminal import writer
+from ..terminal import fitting, writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+_LEAST_COLUMNS: Final = 40
+_OUTCOME_COLUMNS: Final = 12
+_CLEAR: Final = "\r\x1b[K"
 
 _DESCRIPTION: Final = """\
 Send one event as a Collector in this shell would, and report each step: name,
@@ -118,6 +124,7 @@ def doctor(arguments: argparse.Namespace) -> None:
             timeout=arguments.timeout,
             large=arguments.large,
             named=named,
+            announce=(lambda *_: None) if arguments.json else _announce,
         )
         hops = _printed(examine(examination), None if arguments.json else writer())
     if any(hop.outcome == "failed" for hop in hops):
@@ -148,11 +155,47 @@ def _printed(hops: Iterable[Hop], write: Callable[..., None] | None) -> list[Hop
         return done
     styles = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
     done = []
-    for hop in hops:
-        done.append(hop)
-        write(f"{hop.outcome:11}", styles[hop.outcome], end=" ")
-        write(f"{hop.name}: {hop.sentence}")
+    try:
+        for hop in hops:
+            _clear()
+            done.append(hop)
+            first, *rest = _wrapped(f"{hop.name}: {hop.sentence}")
+            write(f"{hop.outcome:{_OUTCOME_COLUMNS - 1}}", styles[hop.outcome], end=" ")
+            write("\n".join([first, *rest]))
+    finally:
+        _clear()
     return done
+
+
+def _wrapped(sentence: str) -> list[str]:
+    """A sentence as it fits a terminal, behind the column of outcomes; whole for a pipe or a file."""
+    if not sys.stdout.isatty():
+        return [sentence]
+    indent = " " * _OUTCOME_COLUMNS
+    lines = textwrap.wrap(
+        printable(sentence),
+        max(_LEAST_COLUMNS, shutil.get_terminal_size().columns),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [lines[0].removeprefix(indent), *lines[1:]]
+
+
+def _announce(name: str, awaited: str, seconds: float) -> None:
+    """Say on a terminal what a step waits for, in a line that its result replaces."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        text = f"{'waits':{_OUTCOME_COLUMNS}}{name}: at most {seconds:g} s for {awaited}"
+        width = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns) - 1
+        sys.stderr.write(f"{_CLEAR}{fitting(text, width)}")
+        sys.stderr.flush()
+
+
+def _clear() -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()
 
 
 def _seconds(text: str) -> float:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-__all__ = ["Hop", "failed", "not_checked", "passed"]
+__all__ = ["Announce", "Hop", "failed", "not_checked", "passed"]
+
+
+class Announce(Protocol):
+    """Called before a step that may wait."""
+
+    def __call__(self, name: str, awaited: str, seconds: float, /) -> object:
+        """Say that the step `name` waits for something, at most so many seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from otel_modeldata.environment import Endpoint
 
+    from .hop import Announce
+
 __all__ = ["ENDPOINT_VARIABLE", "endpoint_variable", "hops"]
 
 ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
@@ -69,13 +71,14 @@ def endpoint_variable(variables: Mapping[str, str]) -> str:
     return ENDPOINT_VARIABLE if variables.get(ENDPOINT_VARIABLE) else _SHARED_ENDPOINT_VARIABLE
 
 
-def hops(endpoint: Endpoint, timeout: float, named: str) -> Iterator[Hop]:
+def hops(endpoint: Endpoint, timeout: float, named: str, announce: Announce = lambda *_: None) -> Iterator[Hop]:
     """Each step of a connection to an endpoint, until one fails.
 
     Args:
         endpoint: as the SDK reads it.
         timeout: seconds for the answer to an empty request.
         named: where the endpoint is set, for sentences.
+        announce: called before each step that may wait.
     """
     parts = urlsplit(f"//{endpoint.target}")
     host, port = parts.hostname or "", parts.port or 0
@@ -83,10 +86,12 @@ def hops(endpoint: Endpoint, timeout: float, named: str) -> Iterator[Hop]:
         for name in (_NAME, _CONNECTION, _TLS, _PROTOCOL):
             yield not_checked(name, f"gRPC uses the proxy of the variable {proxy}")
     else:
-        for hop in _direct(endpoint, host, port, named):
+        for hop in _direct(endpoint, host, port, named, announce):
             yield hop
             if hop.outcome == "failed":
                 return
+    timeout = min(timeout, endpoint.timeout)
+    announce(_AUTHORIZED, f"the answer of {endpoint.target} to an empty request", timeout)
     yield _authorized(endpoint, timeout)
 
 
@@ -97,10 +102,11 @@ def _proxy(endpoint: Endpoint, host: str) -> str | None:
     return next((name for name in _PROXIES if os.environ.get(name)), None)
 
 
-def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Hop]:
+def _direct(endpoint: Endpoint, host: str, port: int, named: str, announce: Announce) -> Iterator[Hop]:
     yield (resolved := _resolved(host, port, named))
     if resolved.outcome == "failed":
         return
+    announce(_CONNECTION, f"a listener on {endpoint.target}", _PROBE_SECONDS)
     began = time.perf_counter()
     try:
         connection = socket.create_connection((host, port), _PROBE_SECONDS)
@@ -111,8 +117,10 @@ def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Ho
     with closing(connection):
         if not endpoint.secure:
             yield not_checked(_TLS, "not used: the endpoint's URL begins with http://")
+            announce(_PROTOCOL, f"the first bytes of {endpoint.target}", _PROBE_SECONDS)
             yield _protocol(connection, endpoint, named)
             return
+        announce(_TLS, f"the handshake of {endpoint.target}", _PROBE_SECONDS)
         try:
             encrypted = _context(endpoint).wrap_socket(connection, server_hostname=host)
         except (OSError, ValueError) as error:
@@ -120,6 +128,7 @@ def _direct(endpoint: Endpoint, host: str, port: int, named: str) -> Iterator[Ho
             return
     with closing(encrypted):
         yield passed(_TLS, _certificate(encrypted))
+        announce(_PROTOCOL, f"the first bytes of {endpoint.target}", _PROBE_SECONDS)
         yield _protocol(encrypted, endpoint, named)
 
 
@@ -237,7 +246,7 @@ def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
     with closing(endpoint.open_channel()) as channel:
         export = channel.unary_unary(f"/{LOGS.service}/Export")
         try:
-            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.metadata())
+            export(b"", timeout=timeout, metadata=endpoint.metadata())
         except grpc.RpcError as error:
             code = error.code()
             cure = _CURES.get(code, _LOOK_AT_LOG)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otel_modeldata.validation.problems import Problem
 
     from .canary import Canary
+    from .hop import Announce
 
 __all__ = ["ENDPOINT_FLAG", "Examination", "examine"]
 
@@ -48,6 +49,7 @@ class Examination:
         timeout: seconds to wait for the acknowledgment, and again for the line.
         large: also send an event of 5 MiB.
         named: where the endpoint is set, for sentences: the flag, or a variable.
+        announce: called before each step that may wait.
     """
 
     environment: Environment
@@ -56,6 +58,7 @@ class Examination:
     timeout: float
     large: bool
     named: str
+    announce: Announce = lambda *_: None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -79,7 +82,7 @@ def examine(examination: Examination) -> Iterator[Hop]:
         store = shown_store(environment.store or "")
         yield not_checked(_NETWORK, f"not used: OTEL_MODELDATA_STORE writes to {store} in the same process")
     else:
-        for hop in network.hops(environment.endpoint, examination.timeout, examination.named):
+        for hop in network.hops(environment.endpoint, examination.timeout, examination.named, examination.announce):
             yield hop
             if hop.outcome == "failed":
                 return
@@ -112,7 +115,7 @@ class _Journey:
             return
         self._folder = f"{origin.endpoint}/{origin.deployment}/{self._examination.collection}"
         yield passed(_NAMES, f"events of this process are stored below {origin.endpoint}/{origin.deployment}/")
-        canary = self._sender.send(self._examination.timeout)
+        canary = self._sent(_ACKNOWLEDGED)
         yield self._acknowledged(_ACKNOWLEDGED, canary)
         yield self._stored(_STORED, canary)
         yield self._clock()
@@ -121,9 +124,14 @@ class _Journey:
         elif canary.problem is not None:
             yield not_checked(_LARGE, "the small one was not acknowledged")
         else:
-            large = self._sender.send(self._examination.timeout, large=True)
+            large = self._sent(_LARGE, large=True)
             yield self._acknowledged(_LARGE, large)
             yield self._stored(_LARGE_STORED, large)
+
+    def _sent(self, name: str, *, large: bool = False) -> Canary:
+        timeout = self._examination.timeout
+        self._examination.announce(name, "the acknowledgment", timeout)
+        return self._sender.send(timeout, large=large)
 
     def _acknowledged(self, name: str, canary: Canary) -> Hop:
         if canary.problem is None:
@@ -141,6 +149,7 @@ class _Journey:
             return not_checked(name, "it was not acknowledged")
         shown = shown_store(examination.store)
         moments = (canary.began, canary.ended)
+        examination.announce(name, f"the line in {shown}", examination.timeout)
         try:
             stored = doctor_store.find(
                 examination.store, self._folder, canary.correlation_id, moments, examination.timeout

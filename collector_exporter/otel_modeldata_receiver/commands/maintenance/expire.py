@@ -52,7 +52,13 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     add_collection_and_store(parser, "all collections and the quarantine expire")
     parser.add_argument(
-        "--older", metavar="TIME", type=duration_argument, required=True, help="how old, such as 90d or 12w"
+        "--older-than",
+        "--older",
+        metavar="TIME",
+        dest="older",
+        type=duration_argument,
+        required=True,
+        help="how old, such as 90d or 12w",
     )
     add_erasure_flags(parser, path_argument)
     parser.set_defaults(run=expire)

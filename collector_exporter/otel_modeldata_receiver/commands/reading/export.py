@@ -141,5 +141,8 @@ def _written(rows: Rows, arguments: argparse.Namespace) -> Exported:
 
 
 def _say(notes: Any) -> None:
+    from otel_modeldata_reader.progress import clear_line  # noqa: PLC0415 (loaded with the store)
+
+    clear_line()
     for note in notes:
         sys.stderr.write(f"otel-modeldata: {printable(note)}\n")

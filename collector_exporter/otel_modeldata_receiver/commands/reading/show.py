@@ -98,7 +98,7 @@ def _show(say: Callable[..., None], found: FoundId) -> None:
 
 
 def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
-    time = "no time" if event.time is None else f"{event.time:%Y-%m-%d %H:%M:%S.%f}"[:23]
+    time = "no time" if event.time is None else f"{event.time:%Y-%m-%d %H:%M:%S.%f}"[:23] + " UTC"
     say(f"{time}  {printable(event.collection)}", "bold")
     say(f"  {printable(str(event.place))}", "dim")
     ids = (("correlation", event.correlation_id), ("event", event.event_id), ("trace", event.trace_id))

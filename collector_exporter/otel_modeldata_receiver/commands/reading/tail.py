@@ -68,7 +68,11 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", metavar="SQL", help="only rows for which this is true, such as \"country = 'ES'\"")
     parser.add_argument("--since", metavar="TIME", help="begin with the events from this time on, such as -5m")
     parser.add_argument(
-        "--lines", metavar="N", type=_count, help=f"begin with the last N rows (default: {_LINES}, all with --since)"
+        "-n",
+        "--lines",
+        metavar="N",
+        type=_count,
+        help=f"begin with the last N rows (default: {_LINES}, all with --since)",
     )
     parser.add_argument(
         "--poll", metavar="SECONDS", type=_seconds, default=1.0, help="time between two looks at the store (default: 1)"

@@ -118,6 +118,10 @@ def report(arguments: argparse.Namespace) -> None:
     """
     url = chosen_store(arguments)
     with opened_reader(url, arguments.config) as store:
+        if arguments.html is not None:  # known before the store is read
+            from otel_modeldata_reader.exporting.new_file import check_free  # noqa: PLC0415 (only for files)
+
+            check_free(arguments.html, overwrite=True)
         if arguments.watch is not None:
             from .watch import watch  # noqa: PLC0415 (only with --watch)
 

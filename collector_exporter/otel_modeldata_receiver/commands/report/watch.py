@@ -68,7 +68,7 @@ def watch(make: Callable[[], Report], put: Callable[[Report], object], arguments
 def _again(latest: _Latest, make: Callable[[], Report], put: Callable[[Report], object], url: str) -> None:
     """One more report; an error is printed, because the next one may be made."""
     try:
-        with reader_errors(url=url):
+        with reader_errors(url=url, began=time.monotonic()):
             latest.take(make())
             put(latest.report)
     except (ConfigError, StoreCheckError) as error:

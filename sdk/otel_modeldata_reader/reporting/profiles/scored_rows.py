@@ -19,6 +19,7 @@ from ...joining.columns import own_columns
 from ...joining.label_rows import RENAMED_ROW_ID
 from ...joining.window_edges import EDGE_NS, rows_of_window
 from ...nearest import nearest
+from ...progress import step
 from ...rows.envelope_columns import ENVELOPE
 from .intervals import moments_of
 from .row_sample import RowSample
@@ -115,25 +116,28 @@ def read_scored(  # noqa: PLR0913 (where, when, and which columns)
     sample = _TableSample(MOST_ROWS)
     latencies = RowSample(1)
     scored = labeled = named_rows = ambiguous = 0
-    for window in intervals:
-        # Labels come late, so their window has no end.
-        of_labels = None if labels is None else read(labels, moments_of(window, EDGE_NS)[0]).to_arrow()
-        if of_labels is not None and of_labels.num_rows and roles.label is None:
-            roles = _with_label(roles, of_labels, named.label)
-        of_inputs = _read(read, inputs, moments_of(window, EDGE_NS), sliced if of_by == "inputs" else [])
-        more = [] if of_by == "inputs" else sliced
-        of_outputs = _read(read, outputs, moments_of(window, 0, EDGE_NS), [*wanted, *more])
-        of_outputs = of_outputs.append_column(_OUTPUT_TIME, of_outputs["time"].cast(pa.int64()))
-        tables = rows_of_window(of_inputs, of_outputs, window)
-        joined = join(*tables, None if of_labels is None else _label_columns(of_labels, roles), envelope=ENVELOPE.names)
-        names = {(one.side, one.column): one.name for one in joined.report.renamed}
-        sample.add(_picked(joined.table, roles, names, of_by))
-        scored += joined.report.joined
-        labeled += _labeled(joined.table, roles, names)
-        named_rows = max(named_rows, joined.report.labels.rows)  # the first part reads all of them
-        ambiguous += joined.report.labels.ambiguous
-        found = _latencies(joined.table)
-        latencies.add([found], len(found))
+    for number, window in enumerate(intervals, 1):
+        with step(f"{deployment}, joined rows, part {number} of {len(intervals)}"):
+            # Labels come late, so their window has no end.
+            of_labels = None if labels is None else read(labels, moments_of(window, EDGE_NS)[0]).to_arrow()
+            if of_labels is not None and of_labels.num_rows and roles.label is None:
+                roles = _with_label(roles, of_labels, named.label)
+            of_inputs = _read(read, inputs, moments_of(window, EDGE_NS), sliced if of_by == "inputs" else [])
+            more = [] if of_by == "inputs" else sliced
+            of_outputs = _read(read, outputs, moments_of(window, 0, EDGE_NS), [*wanted, *more])
+            of_outputs = of_outputs.append_column(_OUTPUT_TIME, of_outputs["time"].cast(pa.int64()))
+            tables = rows_of_window(of_inputs, of_outputs, window)
+            joined = join(
+                *tables, None if of_labels is None else _label_columns(of_labels, roles), envelope=ENVELOPE.names
+            )
+            names = {(one.side, one.column): one.name for one in joined.report.renamed}
+            sample.add(_picked(joined.table, roles, names, of_by))
+            scored += joined.report.joined
+            labeled += _labeled(joined.table, roles, names)
+            named_rows = max(named_rows, joined.report.labels.rows)  # the first part reads all of them
+            ambiguous += joined.report.labels.ambiguous
+            found = _latencies(joined.table)
+            latencies.add([found], len(found))
     return ScoredRows(
         rows=sample.table(),
         roles=roles,

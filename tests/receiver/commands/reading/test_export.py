@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,9 +15,6 @@ from command_run import run_command
 from read_lines import line, write
 
 import otel_modeldata_reader as reader
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COLLECTION = "shop/blue/model_inputs"
 
@@ -146,6 +144,19 @@ def test_a_deployment_needs_joined_and_joined_needs_a_deployment(
 def test_a_file_called_minus_is_refused(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = "otel-modeldata: expected the name of a file, got '-': otel-modeldata query --csv prints rows\n"
     assert export(capsys, COLLECTION, "--csv", "-", "--store", store) == (2, "", message)
+
+
+@pytest.mark.parametrize("flag", ["--csv", "--parquet", "--delta"])
+def test_no_device_is_replaced_and_a_sentence_says_how_rows_are_printed(
+    store: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    message = (
+        "otel-modeldata: expected the name of a file, got /dev/null, which is a device: name a file, or print rows "
+        "with otel-modeldata query --csv\n"
+    )
+    for force in ([], ["--force"]):
+        assert export(capsys, COLLECTION, flag, "/dev/null", "--store", store, *force) == (2, "", message)
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_file_that_the_system_refuses_is_one_sentence(

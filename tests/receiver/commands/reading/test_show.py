@@ -42,7 +42,7 @@ def test_the_spans_of_a_request_are_a_waterfall(tmp_path: Path, capsys: pytest.C
     code, out, _ = show(capsys, tmp_path, "request-1")
     place = next(one.relative_to(tmp_path) for one in tmp_path.glob(f"*/*/app_spans/**/{SPANS}"))
     shown = out.splitlines()
-    assert (code, shown[0]) == (0, "2026-11-22 10:00:00.000  shop/blue/model_inputs")
+    assert (code, shown[0]) == (0, "2026-11-22 10:00:00.000 UTC  shop/blue/model_inputs")
     bar = "=" * 29
     assert shown[6:-1] == [
         f"trace {TRACE}",

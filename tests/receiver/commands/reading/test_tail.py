@@ -49,7 +49,7 @@ def tail(store: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def test_new_rows_are_printed_in_one_line_each_until_ctrl_c(tmp_path: Path) -> None:
     row = [{"age": 1, "text": "\x1b[31m \x9b \u202e é", "score": 0.71}]
     blob = write(tmp_path, [line(row, datatypes="i8,s,f4"), line(number=8)[:9]])
-    with tail(tmp_path, "--lines", "1") as process:
+    with tail(tmp_path, "-n", "1") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"{SHOWN}\n"
         with blob.open("ab") as file:

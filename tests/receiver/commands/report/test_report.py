@@ -74,6 +74,19 @@ def test_json_and_the_page_are_those_of_the_library(
     assert page.read_text("utf-8").startswith("<!doctype html>")
 
 
+def test_a_page_that_would_replace_a_pipe_is_refused_before_the_store_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    sentence = (
+        f"otel-modeldata: expected the name of a file, got {tmp_path / 'pipe'}, which is a pipe: name a file, or print "
+        "rows with otel-modeldata query --csv\n"
+    )
+    found = report(capsys, "shop/blue", tmp_path / "missing", "--html", tmp_path / "pipe")
+    assert found == (2, "", sentence)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
