@@ -15,10 +15,18 @@ from case import Case, Effort, Sides, Target, in_turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from case import Run
+
 _SCORING_SECONDS: Final = 0.002
 
 
-def _workload(name: str, settings: dict[str, Any], tiny: int, peer_count: int = 0) -> Callable[[Effort], Sides]:
+def _workload(
+    name: str,
+    settings: dict[str, Any],
+    tiny: int,
+    peer_count: int = 0,
+    ours: Callable[[str, dict[str, Any]], Run] = official.ours,
+) -> Callable[[Effort], Sides]:
     """Run both SDKs with the same settings; a slow peer may get fewer events."""
 
     def run(effort: Effort) -> Sides:
@@ -26,7 +34,7 @@ def _workload(name: str, settings: dict[str, Any], tiny: int, peer_count: int = 
         theirs = mine | ({"count": effort.of(peer_count, tiny)} if peer_count else {})
         return in_turn(
             effort.repeat,
-            {"ours": lambda: official.ours(name, mine), "official": lambda: official.official(name, theirs)},
+            {"ours": lambda: ours(name, mine), "official": lambda: official.official(name, theirs)},
         )
 
     return run
@@ -104,6 +112,11 @@ CASES: Final[dict[str, Case]] = {
     "sustained-floats": Case(
         about="the same with frames of 1000x23 floats",
         run=_workload("burst", {"rows": 1000, "count": 600}, 20, peer_count=300),
+        targets={"events_per_second": [Target(least=1.8)]},
+    ),
+    "sustained-unstored": Case(
+        about="the same to an endpoint that stores nothing either, in the process that measures",
+        run=_workload("burst", {"rows": 1000, "count": 300}, 20, ours=official.ours_unstored),
         targets={"events_per_second": [Target(least=1.8)]},
     ),
     "scoring": Case(

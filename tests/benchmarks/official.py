@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from arrivals import add_store
+from kept_requests import KeptRequests
 from receiver_process import ReceiverProcess
 from workload_arrivals import of_workload
 
@@ -121,6 +122,14 @@ def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") 
         result = run(workload, settings | {"sender": "ours"}, environ, script)
         assert one.stop() == 0
         check(Path(one.store), round(result["sent"]), settings)
+    return result
+
+
+def ours_unstored(workload: str, settings: dict[str, Any]) -> Run:
+    """The same with an endpoint that stores nothing, as that of `official`."""
+    with KeptRequests(of_workload(settings)) as endpoint:
+        result = run(workload, settings | {"sender": "ours"}, {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint.endpoint})
+        endpoint.check(round(result["sent"]))
     return result
 
 
