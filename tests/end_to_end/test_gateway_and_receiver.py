@@ -92,9 +92,9 @@ def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver
             arrival_ns=NOON,
         )
         cache = TemplateCache()
-        for one in scope.records:
+        for one in scope.records.contents():
             LogRecordMapper(context, cache).map(one)
-        placed = [ScopeTemplates(context, cache).line_of(one) for one in scope.records]
+        placed = [ScopeTemplates(context, cache).line_of(one) for one in scope.records.contents()]
         assert [(one.folder, one.line.id) for one in placed if one] == [(BLOB_FOLDER, f"e-{n}") for n in range(3)]
     server.stop(None)
 
