@@ -192,10 +192,8 @@ def test_a_copy_in_a_signal_handler_waits_for_the_start_that_was_interrupted(bac
         one.collect(FRAME)
     other.collect(FRAME)
     assert flush(60).delivered == 2
-    assert sorted(record.event_name for record in backend.records()) == [
-        "azureml.inference.model_inputs",
-        "azureml.inference.model_outputs",
-    ]
+    values = [{one.key: one.value.string_value for one in record.attributes} for record in backend.records()]
+    assert sorted(of[semconv.AZUREML_COLLECTION_NAME] for of in values) == ["model_inputs", "model_outputs"]
 
 
 def test_a_copy_sends_where_the_other_collectors_of_its_process_send(
