@@ -98,7 +98,7 @@ def test_show_prints_the_events_of_an_id(tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = run(capsys, "show", "request-1", "--store", tmp_path)
     assert code == 0
     assert out.splitlines()[:-1] == [
-        "2026-11-22 10:00:00.000  shop/blue/model_inputs",
+        "2026-11-22 10:00:00.000 UTC  shop/blue/model_inputs",
         f"  {BLOB}, line 2",
         "  correlation request-1",
         "  event event-1",
