@@ -236,6 +236,10 @@ def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     def raise_timeout(*_: object) -> None:
         raise TimeoutError
 
+    def hold() -> None:
+        transport.hold_for_fork()
+        grpc_transport._let_grpc_settle()
+
     gate = threading.Event()
     server.refuse(_hang_until(gate))
     answers: list[Answer] = []
@@ -246,7 +250,7 @@ def test_a_fork_that_a_signal_handler_interrupts_does_not_keep_the_places(
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
         with pytest.raises(TimeoutError):
-            transport.hold_for_fork()
+            hold()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
