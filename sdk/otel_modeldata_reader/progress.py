@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from .printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -142,7 +144,7 @@ class _Line:
 
     def show(self, name: str, figures: str = "") -> None:
         """Replace the line. The name is from the store: nothing in it steers the terminal, and it is cut to fit."""
-        name = "".join(one if one.isprintable() else "?" for one in name)
+        name = printable(name)
         room = max(_LEAST_NAME, shutil.get_terminal_size((_WIDTH, 0)).columns - 1 - len(figures))
         if len(name) > room:
             name = f"{name[: room - 3]}..."

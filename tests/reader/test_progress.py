@@ -127,8 +127,8 @@ def test_a_name_steers_no_terminal_and_fits_it(monkeypatch: pytest.MonkeyPatch) 
     terminal = terminal_of(monkeypatch)
     Progress("a\x1b[2J\n" + "b" * 100, 2_000_000, "rows").add(1_000_000)
     first, last = terminal.getvalue().removeprefix(CLEAR).split(CLEAR)
-    assert first == f"a?[2J?{'b' * 58}...: 0% of 2 MB"
-    assert last == f"a?[2J?{'b' * 57}...: 50% of 2 MB"
+    assert first == rf"a\x1b[2J\n{'b' * 54}...: 0% of 2 MB"
+    assert last == rf"a\x1b[2J\n{'b' * 53}...: 50% of 2 MB"
     assert (len(first), len(last)) == (79, 79)
 
 

@@ -8,8 +8,9 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ..config.logs import LogFormat
-from .printable import printable
 
 if TYPE_CHECKING:
     from ..config.logs import LogLevel

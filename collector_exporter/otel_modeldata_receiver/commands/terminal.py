@@ -9,7 +9,7 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from .printable import printable
+from otel_modeldata_reader.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from ..printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -106,12 +108,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         shown = [f"{one.outcome}: {one.step}: {one.sentence}" for one in self.findings if one.outcome != "ok"]
-        return "\n".join(map(_printable, [self.headline, *shown]))
-
-
-def _printable(line: str) -> str:
-    """A line in which names and contents of a store steer no terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in line)
+        return "\n".join(map(printable, [self.headline, *shown]))
 
 
 def stops(*, has_data: bool) -> Outcome:

@@ -13,9 +13,10 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ...config import receiver as configuration
 from ..missing_package import is_missing, missing_package
-from ..printable import printable
 from ..store_argument import DEFAULT_STORE, store_argument
 
 if TYPE_CHECKING:

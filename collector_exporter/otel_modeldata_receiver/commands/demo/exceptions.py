@@ -9,7 +9,7 @@ DemoError
 
 from __future__ import annotations
 
-from ..printable import printable
+from otel_modeldata_reader.printable import printable
 
 
 class DemoError(Exception):

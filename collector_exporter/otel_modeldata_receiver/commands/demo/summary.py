@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
-from ..printable import printable
 from ..store_argument import DEFAULT_STORE, STORE_VARIABLE
 from ..terminal import WIDTH, columns, writer
 from .flights import DAY, EVENING

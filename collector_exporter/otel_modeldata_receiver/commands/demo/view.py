@@ -16,7 +16,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..printable import printable
+from otel_modeldata_reader.printable import printable
+
 from ..terminal import WIDTH
 from .progress import Progress
 

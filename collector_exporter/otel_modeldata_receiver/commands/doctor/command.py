@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
+from otel_modeldata_reader.printable import printable
 
 from ...layout.canary_collection import CANARY_COLLECTION
 from ..missing_package import missing_package
-from ..printable import printable
 from ..store_argument import endpoint_argument, store_argument
 from ..terminal import fitting, writer
 

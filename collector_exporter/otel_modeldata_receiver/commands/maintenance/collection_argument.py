@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_modeldata_reader.printable import printable
+
 from ...exceptions import ConfigError
-from ..printable import printable
 from ..store_argument import add_datastores, chosen_store, store_argument
 
 if TYPE_CHECKING:

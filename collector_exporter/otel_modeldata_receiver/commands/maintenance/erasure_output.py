@@ -7,9 +7,9 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
-from ..printable import printable
 from ..terminal import WIDTH, fitting, size_text, writer
 
 if TYPE_CHECKING:

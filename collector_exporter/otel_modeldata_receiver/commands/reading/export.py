@@ -6,11 +6,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError
-from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store, path_argument
 from .collection_name import full_name

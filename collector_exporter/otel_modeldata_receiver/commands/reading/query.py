@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ..printable import printable
+from otel_modeldata_reader.printable import printable
+
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 from .row_output import add_window, write_csv, write_json, write_table

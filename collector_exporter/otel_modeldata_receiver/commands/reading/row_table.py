@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ..printable import printable
+from otel_modeldata_reader.printable import printable
+
 from ..terminal import columns, fitting
 
 if TYPE_CHECKING:

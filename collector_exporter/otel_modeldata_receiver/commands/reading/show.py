@@ -8,10 +8,10 @@ from datetime import timedelta, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
 from ...config.store_url import shown_store
-from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 from ..terminal import WIDTH, columns, fitting, size_text, writer

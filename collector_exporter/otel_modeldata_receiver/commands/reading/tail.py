@@ -14,7 +14,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ..printable import printable
+from otel_modeldata_reader.printable import printable
+
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 from .collection_name import full_name

@@ -13,10 +13,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ...config.store_url import is_azure, meant_store, shown_store
 from ...exceptions import ConfigError, StoreCheckError
 from ..missing_package import missing_package
-from ..printable import printable
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:

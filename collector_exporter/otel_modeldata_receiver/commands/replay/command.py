@@ -7,11 +7,12 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ...config.secret_name import is_secret_name
 from ...config.store_url import has_secret, shown_store
 from ...exceptions import ConfigError, ReceiverError
 from ..number_argument import number_argument
-from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
 from .headers import add_headers, files_of, headers_of, secret_names_of

@@ -7,9 +7,9 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
-from ..printable import printable
 from ..reading.row_table import row_table
 from ..terminal import WIDTH, fitting, size_text, writer
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 from otel_modeldata_reader.reporting.figures.findings import label_notes
 
-from ..printable import printable
 from ..terminal import WIDTH, columns, fitting, writer
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ...exceptions import ConfigError, StoreCheckError
 from ...telemetry.export import METRICS_EXPORTER, start_metrics
-from ..printable import printable
 from ..reader_session import reader_errors
 
 if TYPE_CHECKING:

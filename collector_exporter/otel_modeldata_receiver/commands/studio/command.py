@@ -10,11 +10,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from otel_modeldata_reader.printable import printable
+
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError
 from ..browser import open_browser
 from ..missing_package import missing_package
-from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
 from .listening import DEFAULT, Address, address_argument, bound, token_of

@@ -13,9 +13,10 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.printable import printable
+
 from ...exceptions import ConfigError
 from ..missing_package import missing_package
-from ..printable import printable
 from ..store_argument import add_datastores, add_store, chosen_store, endpoint_argument
 from ..terminal import WIDTH, writer
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata_receiver.commands.printable import printable
+from otel_modeldata_reader.printable import printable
 
 
 @given(st.text(st.characters(categories=["Cc", "Cs", "Zl", "Zp", "L", "Nd"])))

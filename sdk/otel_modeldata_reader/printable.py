@@ -1,4 +1,4 @@
-"""Texts that clients sent, made safe for a terminal and for a log."""
+"""Texts that clients sent, made safe for a terminal and for a log of this package or of a command."""
 
 from __future__ import annotations
 
