@@ -57,7 +57,8 @@ def _put(delivery: Worker, count: int, on_error: Callable[[Exception], object] |
 
 
 def _one_for_each_request(open_delivery: OpenDelivery, endpoint: Endpoint, **limits: object) -> Worker:
-    return open_delivery(endpoint, linger_seconds=5.0, batch_bytes=3000, **limits)
+    # Without a pause for frames that may join: else the first record is due before the others, and sent alone.
+    return open_delivery(endpoint, linger_seconds=5.0, merge_seconds=0.0, batch_bytes=3000, **limits)
 
 
 def test_a_transport_that_says_nothing_gets_one_request_at_a_time(delivery_to: OpenDelivery) -> None:
