@@ -22,6 +22,8 @@ MAX_STILTED = 15
 IMPORTS = {"importorskip", "import_module", "__import__"}
 PATCHING = {"billiard", "celery", "eventlet", "gevent"}
 """They change threads and forks of the process that imports them, so every later test would run in another one."""
+MAX_BYTES = 500_000
+"""Of a file in git, but for the lock file."""
 EMPTY_WORDS = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
 
 
@@ -65,6 +67,12 @@ def test_no_test_file_is_too_long() -> None:
         if "node_modules" not in path.parts
     }
     assert {name: length for name, length in lengths.items() if length > MAX_TEST_LINES} == {}
+
+
+def test_git_has_no_large_file_and_no_package() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    sizes = {name: (ROOT / name).stat().st_size for name in listed.stdout.split("\0") if (ROOT / name).is_file()}
+    assert [name for name, size in sizes.items() if size > MAX_BYTES or name.endswith(".whl")] == ["uv.lock"]
 
 
 def test_no_folder_has_too_many_modules() -> None:
