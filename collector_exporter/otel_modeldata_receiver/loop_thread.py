@@ -49,7 +49,16 @@ class LoopThread:
             nothing: concurrent.futures.Future[_T] = concurrent.futures.Future()
             nothing.cancel()
             return nothing
-        return self._thread.submit(self._loop.run_until_complete, work)
+        return self._thread.submit(self._run_in_place, work)
+
+    def _run_in_place(self, work: Coroutine[object, object, _T]) -> _T:
+        """Run a coroutine here, also in one of another loop, as where an exit handler calls `asyncio.run`."""
+        other = asyncio._get_running_loop()  # noqa: SLF001 - "only for event loop implementers"
+        asyncio._set_running_loop(None)  # noqa: SLF001
+        try:
+            return self._loop.run_until_complete(work)
+        finally:
+            asyncio._set_running_loop(other)  # noqa: SLF001
 
     def run(self, work: Coroutine[object, object, _T], timeout: float | None = None) -> _T:
         """The result of a coroutine, which is cancelled if there is none in time.

@@ -63,6 +63,16 @@ def test_a_coroutine_runs_on_the_thread_of_the_loop_or_of_the_caller(monkeypatch
     in_place.close(30)
 
 
+def test_a_coroutine_runs_also_for_a_caller_in_another_loop(loop: LoopThread) -> None:
+    async def call() -> tuple[int, bool]:
+        running = asyncio.get_running_loop()
+        result = loop.run(double(2), 30)
+        await asyncio.sleep(0)
+        return result, asyncio.get_running_loop() is running
+
+    assert asyncio.run(call()) == (4, True)
+
+
 def test_in_place_a_signal_handler_cannot_run_a_coroutine_inside_of_another_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,6 +22,9 @@ EXIT_SECONDS = 10.0
 """How long the end of a process waits for deliveries: within the 30 s grace period of Kubernetes."""
 
 _FORGET_SECONDS = 3 * EXIT_SECONDS
+_MOST_INTERRUPTS = 20
+"""How often a delivery goes on that a signal handler interrupts; then what is left is counted and reported."""
+_FAILED = "the last delivery of this process failed"
 
 _ends_since = -_FORGET_SECONDS
 _ended: set[str] = set()
@@ -52,7 +55,7 @@ def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
             process.delivery.flush(_remaining(seconds))
         process.shutdown(_remaining(seconds))
 
-    _bounded_by_interrupt(deliver)
+    _in_any_case(deliver)
 
 
 def deliver_only(seconds: float = EXIT_SECONDS) -> None:
@@ -65,23 +68,49 @@ def deliver_only(seconds: float = EXIT_SECONDS) -> None:
 def _at_exit() -> None:
     process = current_process()
     if process is not None:  # no thread of the application is left that could collect
-        _bounded_by_interrupt(lambda: process.shutdown(_remaining(EXIT_SECONDS)))
+        _in_any_case(lambda: process.shutdown(_remaining(EXIT_SECONDS)))
 
 
-def _bounded_by_interrupt(deliver: Callable[[], object]) -> None:
-    try:
-        _safely(deliver)
-    except KeyboardInterrupt:  # the user does not want to wait
-        process = current_process()
-        if process is not None:
-            _safely(lambda: process.shutdown(0.0))
+def _in_any_case(deliver: Callable[[], object]) -> None:
+    """Deliver, and go on if a signal handler of the application raises: what waits must not be lost uncounted.
+
+    Many handlers of SIGTERM call `sys.exit`, and the signal may come twice.
+
+    Raises:
+        BaseException: what a handler raised to end the process, as `SystemExit`; after the delivery.
+    """
+    raised: BaseException | None = None
+    is_logged = False
+    for _ in range(_MOST_INTERRUPTS):
+        try:
+            deliver()
+            break
+        except KeyboardInterrupt:  # the user does not want to wait
+            _count_rest()
+            return
+        except Exception:  # an error here must not change how the application ends
+            if not is_logged:
+                logger.exception(_FAILED)
+            is_logged = True
+        except BaseException as error:  # noqa: BLE001 - raised again, later
+            raised = error
+    else:
+        _count_rest()
+    if raised is not None:
+        raise raised
+
+
+def _count_rest() -> None:
+    process = current_process()
+    if process is not None:
+        _safely(lambda: process.shutdown(0.0))
 
 
 def _safely(deliver: Callable[[], object]) -> None:
     try:
         deliver()
     except Exception:  # an error here must not change how the application ends
-        logger.exception("the last delivery of this process failed")
+        logger.exception(_FAILED)
 
 
 atexit.register(_at_exit)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
 import pytest
 from prerequisites import skip_without
@@ -159,6 +162,56 @@ def test_sigterm_during_the_last_delivery_after_asyncio_handled_one_does_not_end
         """
         assert run(backend, code) == (-signal.SIGTERM, "")
         assert len(backend.records()) == 500
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "TimeoutError"])
+def test_a_handler_that_raises_again_and_again_during_the_last_delivery_does_not_end_it(raised: str) -> None:
+    """Many handlers of SIGTERM call `sys.exit`, and the signal may come twice."""
+    with RecordingBackend() as backend:
+        code = f"""
+        import logging
+        import otel_modeldata._delivery.worker as module
+        logging.disable()
+        sys.unraisablehook = lambda *_: None
+        def end(*_):
+            raise {raised}
+        signal.signal(signal.SIGTERM, end)
+        collect(500)
+        stop, signals = module.DeliveryQueue.stop, [1, 2, 3]
+        def terminated(self, timeout):
+            if signals:
+                signals.pop()
+                terminate()
+            return stop(self, timeout)
+        module.DeliveryQueue.stop = terminated
+        """
+        assert run(backend, code) == (0, "")
+        assert len(backend.records()) == 500
+
+
+def test_what_a_handler_cannot_be_kept_from_interrupting_is_counted() -> None:
+    with RecordingBackend() as backend:
+        code = """
+        import logging
+        import otel_modeldata._delivery.worker as module
+        logging.disable()
+        sys.unraisablehook = lambda *_: None
+        def end(*_):
+            raise SystemExit
+        signal.signal(signal.SIGTERM, end)
+        collect(500)
+        stop = module.DeliveryQueue.stop
+        def terminated(self, timeout):
+            if timeout > 0:
+                terminate()
+            return stop(self, timeout)
+        module.DeliveryQueue.stop = terminated
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            assert run(backend, code, OTEL_MODELDATA_REPORT=folder) == (0, "")
+            (report,) = Path(folder).glob("*.json")
+            (counts,) = json.loads(report.read_text("utf-8"))["collections"].values()
+        assert counts["accepted"] == counts["delivered"] + sum(counts["lost"].values()) == 500
 
 
 def test_leave_leaves_the_signal_and_uvicorn_alone() -> None:
