@@ -227,8 +227,11 @@ _closed_at = -math.inf
 
 def _close(channel: grpc.Channel) -> None:
     global _closed_at  # noqa: PLW0603
-    channel.close()
-    _closed_at = time.monotonic()
+    _closed_at = time.monotonic()  # another thread may fork in the middle
+    try:
+        channel.close()
+    finally:
+        _closed_at = time.monotonic()
 
 
 def _let_grpc_settle() -> None:

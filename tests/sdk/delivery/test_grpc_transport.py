@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import threading
@@ -294,6 +295,21 @@ def test_two_threads_that_fork_at_the_same_time_both_find_nobody_inside(
         sender.join(60)
     assert len(answers) == 2
     assert transport.send(b"") == Delivered(0, "")
+
+
+def test_a_fork_of_another_thread_in_the_middle_of_a_close_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Channel:
+        def close(self) -> None:
+            grpc_transport._let_grpc_settle()
+            raise TimeoutError  # a signal handler
+
+    pauses: list[float] = []
+    monkeypatch.setattr(grpc_transport, "sleep", pauses.append)
+    monkeypatch.setattr(grpc_transport, "_closed_at", -math.inf)
+    with pytest.raises(TimeoutError):
+        grpc_transport._close(Channel())
+    grpc_transport._let_grpc_settle()
+    assert [0 < pause <= grpc_transport._FORK_SETTLES_SECONDS for pause in pauses] == [True, True]
 
 
 def test_a_third_call_waits_for_the_end_of_one_of_two(server: RecordingBackend, transport: GrpcTransport) -> None:
