@@ -40,7 +40,7 @@ def test_the_python_example_runs_and_collects_joined_inputs_and_outputs() -> Non
     namespace = _executed(1)
     with testing.capture() as captured:
         namespace["init"]()
-        assert namespace["run"]([{"a": 1, "b": 0.5}]) == {"score": {0: 1.5}}
+        assert namespace["run"]('[{"a": 1, "b": 0.5}]') == {"score": {0: 1.5}}
     inputs, outputs = captured.events
     assert (inputs.rows, outputs.rows) == ([{"a": 1, "b": 0.5}], [{"score": 1.5}])
     assert inputs.correlation_id == outputs.correlation_id
