@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.problems import Problem, child
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conflicts"]
 
+_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "[::]"})  # noqa: S104 (compared, not listened on)
+
 
 def conflicts(config: ReceiverConfig) -> Iterator[Problem]:
     """The problems of settings that are valid alone but conflict with others."""
@@ -24,6 +27,7 @@ def conflicts(config: ReceiverConfig) -> Iterator[Problem]:
             "tls.clients", "expected client_ca_file beside it, got none; without it no client shows a certificate"
         )
     yield from _open_doors(config)
+    yield from _same_addresses(config)
     accesses = {"store_access": config.store_access}
     for name, datastore in config.known_datastores.items():
         accesses[child("datastores", name)] = datastore
@@ -59,3 +63,15 @@ def _open_doors(config: ReceiverConfig) -> Iterator[Problem]:
                 f"expected an address of this machine only, because there is no TLS, got {address!r}; {cure}, or set "
                 "allow_insecure where a network policy admits only known senders",
             )
+
+
+def _same_addresses(config: ReceiverConfig) -> Iterator[Problem]:
+    """The listeners that cannot listen, because another one takes their port of the same address."""
+    given = {name: getattr(config, name) for name in ("listen", "http_listen", "old_protocol_listen", "admin_listen")}
+    doors = {name: address.rpartition(":") for name, address in given.items() if address is not None}
+    for (first, (host, _, port)), (second, (other, _, its_port)) in combinations(doors.items(), 2):
+        if port == its_port != "0" and (host == other or not _EVERY_ADDRESS.isdisjoint({host, other})):
+            message = (
+                f"expected an address that is free, got {given[second]!r}, the port of {first}; choose another port"
+            )
+            yield Problem(second, message)

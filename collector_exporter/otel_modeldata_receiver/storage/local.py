@@ -152,9 +152,11 @@ class LocalStore:
         except OSError as error:
             with contextlib.suppress(OSError):
                 probe.unlink()
+            cure = "give the receiver's user write access, free space, or choose another store"
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                cure = "a file is in its place, choose another store"
             raise StoreCheckError(
-                f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
-                "give the receiver's user write access, free space, or choose another store"
+                f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: {cure}"
             ) from error
 
     def _blobs(self, prefix: str) -> list[str]:

@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from typing import Final
 
-__all__ = ["obstacle"]
+__all__ = ["WITHOUT_ACCESS", "obstacle"]
+
+WITHOUT_ACCESS: Final = "one without write access"
+"""What may be right for another user."""
 
 _OF_THE_KERNEL: Final = frozenset(
     {
@@ -46,7 +49,7 @@ def obstacle(folder: Path) -> str:
     if not there.is_dir():
         return "a file"
     if not os.access(there, os.W_OK | os.X_OK):
-        return "one without write access"
+        return WITHOUT_ACCESS
     kind = _kind_of_mount(there)
     return f"one in a file system of the kernel ({kind}), which stores no files" if kind in _OF_THE_KERNEL else ""
 

@@ -300,17 +300,18 @@ def test_a_store_whose_url_cannot_be_read_is_named_by_its_key() -> None:
         receiver.load(None, {"store": "http://[::1"})
 
 
-OPEN = "expected an address of this machine only, because there is no TLS, got '0.0.0.0:1'"
+OPEN = "expected an address of this machine only, because there is no TLS, got '0.0.0.0:{}'"
 CURE = "or set allow_insecure where a network policy admits only known senders"
 
 
 @pytest.mark.parametrize("tls", [None, {"cert_file": "c", "key_file": "k"}])
 def test_a_door_to_the_network_without_tls_is_refused(tls: dict[str, str] | None) -> None:
-    doors = dict.fromkeys(("listen", "http_listen", "old_protocol_listen", "admin_listen"), "0.0.0.0:1")
+    names = ("listen", "http_listen", "old_protocol_listen", "admin_listen")
+    doors = {name: f"0.0.0.0:{port}" for port, name in enumerate(names, 1)}
     with pytest.raises(ConfigError) as caught:
         receiver.load(None, {**doors, "tls": tls})
-    every = [f"{name}: {OPEN}; set tls, or listen on 127.0.0.1, {CURE}" for name in ("listen", "http_listen")]
-    old = f"old_protocol_listen: {OPEN}; listen on 127.0.0.1, {CURE}"  # this protocol has no TLS
+    every = [f"{names[at]}: {OPEN.format(at + 1)}; set tls, or listen on 127.0.0.1, {CURE}" for at in (0, 1)]
+    old = f"old_protocol_listen: {OPEN.format(3)}; listen on 127.0.0.1, {CURE}"  # this protocol has no TLS
     assert str(caught.value).splitlines() == [*([] if tls else every), old]
     assert receiver.load(None, {**doors, "tls": tls, "allow_insecure": True}).listen == "0.0.0.0:1"
 
@@ -329,3 +330,31 @@ def test_a_file_that_python_cannot_read_is_refused_like_any_other(tmp_path: Path
     path.write_text(content)
     with pytest.raises(ConfigError):
         receiver.load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "second"),
+    [
+        ({"listen": "127.0.0.1:4317", "admin_listen": "127.0.0.1:4317"}, "admin_listen"),
+        ({"listen": "127.0.0.1:4317", "http_listen": "0.0.0.0:4317"}, "http_listen"),
+        ({"listen": "[::]:4317", "old_protocol_listen": "127.0.0.1:4317"}, "old_protocol_listen"),
+    ],
+)
+def test_two_listeners_need_two_addresses(settings: dict[str, str], second: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(None, {**settings, "allow_insecure": True})
+    assert str(caught.value) == (
+        f"{second}: expected an address that is free, got {settings[second]!r}, the port of listen; choose another port"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"listen": "127.0.0.1:4317", "admin_listen": "127.0.0.2:4317"},
+        {"listen": "127.0.0.1:0", "http_listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0"},
+    ],
+)
+def test_listeners_may_share_a_port_of_two_addresses_and_take_free_ones(settings: dict[str, str]) -> None:
+    config = receiver.load(None, settings)
+    assert {name: getattr(config, name) for name in settings} == settings

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import mmap
 import os
-import re
 import resource
 import signal
 from contextlib import contextmanager
@@ -236,12 +235,18 @@ async def test_a_check_creates_the_folder_and_leaves_it_empty(store: LocalStore,
     assert list((tmp_path / "data").iterdir()) == []
 
 
-async def test_a_folder_that_cannot_be_created_is_named_with_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("folder", "place"), [("occupied/data", " ('{}/occupied')"), ("occupied", "")])
+async def test_a_folder_with_a_file_in_its_place_is_named_with_the_reason(
+    tmp_path: Path, folder: str, place: str
+) -> None:
     (tmp_path / "occupied").write_text("a file")
-    store = LocalStore(tmp_path / "occupied" / "data")
-    expected = f"expected to write into '{tmp_path}/occupied/data', got File exists ('{tmp_path}/occupied'): give "
-    with pytest.raises(StoreCheckError, match=re.escape(expected)):
+    store = LocalStore(tmp_path / folder)
+    with pytest.raises(StoreCheckError) as caught:
         await store.check()
+    assert str(caught.value) == (
+        f"expected to write into '{tmp_path}/{folder}', got File exists{place.format(tmp_path)}: a file is in its "
+        "place, choose another store"
+    )
     await store.close()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from otel_modeldata.validation.folder_access import WITHOUT_ACCESS, obstacle
 from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.problems import Problem
 
@@ -51,6 +52,7 @@ def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
         return
     yield from (problem(about, lines) for about in _tls_problems(config.tls))
     yield from _opened(config, lines)
+    yield from _folder(config, lines)
     for about in (
         *_about_network(config),
         *(() if config.tls is None else expiring(config.tls)),
@@ -94,6 +96,20 @@ def _opened(config: ReceiverConfig, lines: YamlLines) -> Iterator[Finding]:
             kind = warning if isinstance(error, MissingVariableError) else problem
             yield from (kind(Problem(where, str(about)), lines) for about in error.problems)
             return
+
+
+def _folder(config: ReceiverConfig, lines: YamlLines) -> Iterator[Finding]:
+    """What is known to prevent the folder of the store; it is not made."""
+    try:
+        store = meant_store(config.store)
+    except ConfigError:  # reported already, or a datastore path
+        return
+    if not is_azure(store) and (wrong := obstacle(Path(store).absolute())):
+        # The receiver may run as another user.
+        kind = warning if wrong == WITHOUT_ACCESS else problem
+        yield kind(
+            Problem("store", f"expected to write into {store!r}, got {wrong}: correct it or choose another"), lines
+        )
 
 
 async def _open(config: ReceiverConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,20 @@ def test_every_problem_of_a_receiver_is_reported_with_its_line(path: Path) -> No
         ("problem", 3, "max_in_flight_bytes"),
         ("problem", 4, "stroe"),
     ]
+
+
+def test_a_store_that_is_a_file_is_a_problem_and_one_of_another_user_a_warning(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    for store in ("file", "file/below"):
+        assert [(severity, line) for severity, line, _ in found(path, f"store: {tmp_path / store}\n")] == [
+            ("problem", 1)
+        ]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    expected = f"expected to write into '{tmp_path}/data', got one without write access: correct it or choose another"
+    assert found(path, f"store: {tmp_path / 'data'}\n") == [("warning", 1, f"store: {expected}")]
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(
