@@ -57,10 +57,25 @@ LATE = (
 """Those that store while Python exits."""
 
 
+FIRST_COLLECTOR = """
+import atexit, sys, threading
+import pandas as pd
+for name in [name for name in sys.modules if name.partition(".")[0] == "concurrent"]:
+    del sys.modules[name]  # as with pandas 2, which does not import it
+from otel_modeldata import Collector
+atexit.register(lambda: Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]})))
+"""
+
+
 def run(python: Path | str, folder: Path, ending: str, **variables: str) -> tuple[int, str, int]:
     """The status of the program, what it wrote, and how many events it stored."""
+    return run_program(python, folder, BEGINNING + ENDS[ending][0], **variables)
+
+
+def run_program(python: Path | str, folder: Path, program: str, **variables: str) -> tuple[int, str, int]:
+    """The same of any program."""
     done = subprocess.run(
-        [python, "-c", BEGINNING + ENDS[ending][0]],
+        [python, "-c", program],
         cwd=folder,
         env=clean_environment() | {"OTEL_MODELDATA_STORE": "store"} | variables,
         stdout=subprocess.PIPE,
@@ -76,6 +91,10 @@ def run(python: Path | str, folder: Path, ending: str, **variables: str) -> tupl
 def test_a_short_program_stores_its_events_and_says_nothing(tmp_path: Path, ending: str) -> None:
     _, status, stored = ENDS[ending]
     assert run(sys.executable, tmp_path, ending) == (status, "", stored)
+
+
+def test_the_first_collector_may_be_made_in_an_exit_handler(tmp_path: Path) -> None:
+    assert run_program(sys.executable, tmp_path, FIRST_COLLECTOR) == (0, "", 1)
 
 
 @pytest.mark.parametrize("ending", ["the end of the program", "the first event in an exit handler"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_modeldata_reader.printable import printable
 
 from ..config.logs import LogFormat
+from .terminal import wrapped
 
 if TYPE_CHECKING:
     from ..config.logs import LogLevel
@@ -75,4 +77,7 @@ def end_with(error: Exception) -> None:
         logger.error("%s", error)
     else:
         # The sentence of a failed conversion has the value, which a client may have sent.
-        sys.stderr.write("".join(f"{printable(line)}\n" for line in f"otel-modeldata: {error}".split("\n")))
+        lines = [printable(line) for line in f"otel-modeldata: {error}".split("\n")]
+        with contextlib.suppress(OSError):  # a full disk; the exit code says that there is an error
+            sys.stderr.write("".join(f"{line}\n" for line in (wrapped(lines) if sys.stderr.isatty() else lines)))
+            sys.stderr.flush()

@@ -62,26 +62,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     _prepare_output()
-    parsed = _parsed(words)
+    try:
+        parsed = _parsed(words)
+    except OSError as error:  # `--help` and `--version` write, too
+        return _unwritten(error)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
-    from .log_output import end_with  # noqa: PLC0415
+    from .log_output import end_with  # noqa: PLC0415 (likewise)
 
     try:
         parsed.run(parsed)
         sys.stdout.flush()
-    except BrokenPipeError:  # what reads the output has enough of it; the interpreter flushes once more at its end
-        _discard_output()
     except OSError as error:
-        if error.filename is not None or error.errno not in _NO_ROOM:
-            raise
-        _discard_output()
-        end_with(ConfigError(f"expected to write the output, got {error.strerror}: write it elsewhere"))
-        return EXIT_CONFIG
+        return _unwritten(error)
     except ReceiverError as error:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
     return EXIT_OK
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code if the output cannot be written; another error is raised again."""
+    if not isinstance(error, BrokenPipeError) and (error.filename is not None or error.errno not in _NO_ROOM):
+        raise error
+    _discard_output()
+    if isinstance(error, BrokenPipeError):  # what reads the output has enough of it
+        return EXIT_OK
+    from ..exceptions import ConfigError  # noqa: PLC0415 (only for errors)
+    from .log_output import end_with  # noqa: PLC0415 (likewise)
+
+    end_with(ConfigError(f"expected to write the output, got {error.strerror}: write it elsewhere"))
+    return EXIT_CONFIG
 
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -143,6 +154,11 @@ def _with_times(words: Sequence[str]) -> list[str]:
 
 class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments without secrets in them; the parsers of commands are of this class too."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End the process; what `--help` or `--version` printed is written before."""
+        sys.stdout.flush()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         """Print usage and `message`, and exit with code 2."""

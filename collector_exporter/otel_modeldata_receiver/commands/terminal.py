@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["WIDTH", "columns", "fitting", "size_text", "writer"]
+__all__ = ["WIDTH", "columns", "fitting", "size_text", "wrapped", "writer"]
 
 WIDTH: Final = 80
 """Columns of a table, on every terminal."""
+_LEAST_COLUMNS: Final = 40
 _WIDE: Final = frozenset("WF")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
@@ -31,7 +34,12 @@ def writer() -> Callable[..., None]:
         from rich.console import Console  # noqa: PLC0415 (optional)
     except ImportError:
         return _plain
-    console = Console(highlight=False, emoji=False)  # `:smile:` in data is no emoji
+
+    class _Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 (rich calls this where it catches the error, and would end the process with code 1)
+
+    console = _Stdout(highlight=False, emoji=False)  # `:smile:` in data is no emoji
 
     def styled(text: str, style: str | None = None, end: str = "\n") -> None:
         console.print(text, style=style, end=end, markup=False, soft_wrap=True)
@@ -53,6 +61,13 @@ def fitting(text: str, width: int = WIDTH) -> str:
             break
         kept += 1
     return f"{text[:kept]}..."
+
+
+def wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Lines as they fit the terminal, or the columns in COLUMNS; a path is in one piece."""
+    width = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
+    for line in lines:
+        yield from textwrap.wrap(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def size_text(size: float) -> str:

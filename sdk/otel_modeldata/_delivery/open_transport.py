@@ -7,6 +7,7 @@ through an entry point, because the SDK never imports the receiver. The variable
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import sys
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     from .._settings.settings import Settings
     from ..transport import Transport
+
+with contextlib.suppress(RuntimeError):  # this module, too, may be imported by a function of `atexit`
+    # For the receiver: Python refuses this import once it ends, and the first Collector may be made in such a function.
+    import concurrent.futures.thread  # noqa: F401
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +149,9 @@ def _factory() -> _StoreTransport:
         factory: _StoreTransport = found.load()
     except ImportError as error:
         problem = f"expected the receiver, which writes to stores, got no {error.name}: {_EXTRA}"
+        raise ConfigError(Problem(STORE.name, problem)) from None
+    except RuntimeError as error:  # Python ends, and refuses to import threads
+        problem = f"expected the receiver, which writes to stores, got {error}: make the first Collector earlier"
         raise ConfigError(Problem(STORE.name, problem)) from None
     except ValueError:
         problem = f"expected one installed transport {_NAME!r} in the group {_GROUP}, got another number: {_EXTRA}"

@@ -87,3 +87,17 @@ def test_a_store_takes_precedence_over_the_endpoint_and_is_checked_once(
 def test_the_installed_package_offers_the_transport() -> None:
     (found,) = metadata.entry_points(group="otel_modeldata_transport", name="store")
     assert found.value == "otel_modeldata_receiver.listeners.in_process:StoreTransport"
+
+
+def test_a_receiver_that_python_no_longer_imports_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending:
+        def load(self) -> None:
+            raise RuntimeError("can't register atexit after shutdown")
+
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [Ending()])
+    with pytest.raises(ConfigError) as caught:
+        open_transport._factory()
+    assert str(caught.value) == (
+        "OTEL_MODELDATA_STORE: expected the receiver, which writes to stores, got can't register atexit after "
+        "shutdown: make the first Collector earlier"
+    )

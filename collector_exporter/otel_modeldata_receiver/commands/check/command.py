@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
 from ..missing_package import missing_package
 from ..store_argument import path_argument
+from ..terminal import wrapped
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from otel_modeldata.config import CollectorConfig
     from otel_modeldata.environment import Environment
 
     from .finding import Finding
     from .run import CheckedFile
-
-_LEAST_COLUMNS: Final = 40
 
 _DESCRIPTION: Final = """\
 Read configuration files and explain everything that is wrong with them, one
@@ -119,17 +116,8 @@ def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> s
         printed += [f"environment: {name}: {value}" for name, value in _shown(environment)]
         printed += [f"environment: problem: {about}" for about in environment.problems]
         printed += [f"environment: warning: {about}" for about in (*environment.warnings, *environment.misspelled)]
-    return "\n".join(_wrapped(printed)) + "\n"
-
-
-def _wrapped(lines: Iterable[str]) -> Iterator[str]:
-    """The lines as they fit a terminal, or the columns in COLUMNS; whole for a pipe or a file."""
-    if not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
-        yield from lines
-        return
-    columns = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
-    for line in lines:
-        yield from textwrap.wrap(line, columns, subsequent_indent="    ", break_on_hyphens=False)
+    for_person = sys.stdout.isatty() or os.environ.get("COLUMNS")  # whole for a pipe or a file
+    return "\n".join(wrapped(printed) if for_person else printed) + "\n"
 
 
 def _collects(config: CollectorConfig) -> str:
