@@ -2,7 +2,8 @@
 
 A scan searches the blobs for the text of the id, which is as fast as they are read, and decodes only lines that have
 it. A lookup that scans much of what is complete also writes the index of it, so that the next one does not scan. An id
-is a correlation id, a row id (`{correlation id}_{number}`), an event id or a trace id.
+is a correlation id, a row id (`{correlation id}_{number}`), an event id or a trace id. The x-request-id of a request is
+none of them: a scan that finds nothing else has seen which correlation ids came with it, and these are found.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ logger = logging.getLogger(__name__)
 
 __all__ = ["find_id"]
 
+_AN_ID: Final = "a correlation id, row id, event id, trace id or x-request-id"
+
 _ALWAYS: Final = Window()
 _LONGEST_LINE: Final = 64 << 20
 _MOST_EVENTS: Final = 1000
 _MOST_TRACES: Final = 20
+_MOST_REQUESTS: Final = 20
+"""With one x-request-id: a client that tries again sends the same one."""
 _WORTH_BYTES: Final = 16 << 20
 """Less is scanned in some hundredths of a second, and gets no file of its own."""
 _MOST_DAMAGED: Final = 5
@@ -86,9 +91,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
 
     search = IdSearch(wanted)
     if not search.is_possible:
-        raise UnknownNameError(
-            f"expected a correlation id, row id, event id or trace id, got {wanted!r:.200}: no event can have it"
-        )
+        raise UnknownNameError(f"expected {_AN_ID}, got {wanted!r:.200}: no event can have it")
     collections = collections_of(objects)
     blobs = {
         root: [ByteRange(one.name, 0, one.size) for one in found.within(window)] for root, found in collections.items()
@@ -102,6 +105,10 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     )
     lookup = _Lookup(store, known, collections, blobs, dropped)
     found = lookup.find(search, blobs, write=index and write)
+    requests = [] if found else sorted(lookup.requests)[:_MOST_REQUESTS]
+    for request in requests:
+        places = {one.place for one in found}
+        found += [one for one in lookup.find(IdSearch(request), blobs, write=False) if one.place not in places]
     spans = [root for root in blobs if is_of_spans(root)]
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
         places = {one.place for one in found}
@@ -112,13 +119,12 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     if not found:
         cure = "correct the id" if window.is_open else "correct the id or the window"
         if index and lookup.scanned < size:
-            cure += ", or search without the index"
+            cure += ", or search without the index, which has no x-request-id"
         damaged = f"; {', '.join(map(str, lookup.damaged))} has its text, and is damaged" if lookup.damaged else ""
         missing = f"{unknown}{damaged}" if unknown else f"no event has it{damaged}; {cure}"
         nothing = "there are no events to search in; correct the store or the window"
         raise UnknownNameError(
-            f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r:.200}: "
-            + (missing if size or unknown else nothing)
+            f"expected {_AN_ID} of {store.shown}, got {wanted!r:.200}: " + (missing if size or unknown else nothing)
         )
     events = tuple(sorted(found, key=_order))
     return FoundId(
@@ -128,6 +134,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         size=size,
         notes=(
             *known.notes,
+            *((f"{wanted!r:.200} is the x-request-id of {', '.join(map(repr, requests))}",) if requests else ()),
             *(dropped.notes if dropped is not None else ()),
             *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged),
             *((parked,) if parked else ()),
@@ -155,6 +162,8 @@ class _Lookup:
         self._may_write = True
         self._scanned: set[ByteRange] = set()
         self.damaged: list[Place] = []
+        self.requests: set[str] = set()
+        """The correlation ids of requests whose x-request-id is the text that is searched."""
 
     @property
     def scanned(self) -> int:
@@ -190,6 +199,8 @@ class _Lookup:
             for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
                 if (match := search.match(line, root)) is not None:
                     found.append(self._event(match, root, place, line))
+                elif request := search.request_in(line):
+                    self.requests.add(request)
                 elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
                     self.damaged.append(place)
         found += self._in_dropped(search, parts, root_of, writer)

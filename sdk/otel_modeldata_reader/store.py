@@ -366,7 +366,8 @@ class Store(MaintainedStore):
         """Everything about one id: its events in all collections.
 
         Args:
-            wanted: a correlation id, a row id, an event id or a trace id.
+            wanted: a correlation id, a row id, an event id, a trace id, or the x-request-id of a request; the last is
+                found in lines that the index does not cover.
             since: search only the folders of this window; see `read`.
             until: likewise.
             index: whether to use the index of ids in the folder `_index` of the store, and to write it when much is

@@ -98,6 +98,30 @@ def test_an_id_of_any_characters_is_found(tmp_path: Path, wanted: str) -> None:
     assert shown(tmp_path, wanted) == [("model_inputs", [{"age": 0}])]
 
 
+def test_an_x_request_id_leads_to_the_requests_that_came_with_it(tmp_path: Path) -> None:
+    write_request(tmp_path)
+    bodies = [line({"number": number}, number=number, id=f"body-{number}", xrequestid="retried") for number in (1, 2)]
+    write(tmp_path, bodies, collection="shop/blue/request")
+    found = reader.open(tmp_path).show("retried")
+    assert found.notes == ("'retried' is the x-request-id of 'request-1', 'request-2'",)
+    by_name = sorted((event.collection.rpartition("/")[2], event.event_id) for event in found.events)
+    assert by_name == [
+        ("app_traces", "span"),
+        ("ground_truth", "label"),
+        ("model_inputs", "event-1"),
+        ("model_inputs", "event-2"),
+        ("model_outputs", "output-1"),
+        ("request", "body-1"),
+        ("request", "body-2"),
+    ]
+
+
+def test_a_correlation_id_that_is_another_requests_x_request_id_is_that_of_its_own_request(tmp_path: Path) -> None:
+    write(tmp_path, [line(number=1, xrequestid="request-2"), line(number=2, xrequestid="request-1")])
+    found = reader.open(tmp_path).show("request-1")
+    assert ([event.event_id for event in found.events], found.notes) == (["event-1"], ())
+
+
 def test_a_window_limits_the_search(tmp_path: Path) -> None:
     write_request(tmp_path)
     assert shown(tmp_path, "request-2", since="2026-11-22T10", until="2026-11-22T11") != []
@@ -108,7 +132,9 @@ def test_a_window_limits_the_search(tmp_path: Path) -> None:
 def test_an_id_that_there_is_not_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [line(timens=str(NOON_NS))])
     for wanted in ("request", "request-00", "request-0_00", "request-0_\u0663", "age", "", "\ud800"):
-        with pytest.raises(UnknownNameError, match="expected a correlation id, row id, event id or trace id"):
+        with pytest.raises(
+            UnknownNameError, match="expected a correlation id, row id, event id, trace id or x-request-id"
+        ):
             shown(tmp_path, wanted)
 
 

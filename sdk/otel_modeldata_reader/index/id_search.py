@@ -18,6 +18,16 @@ __all__ = ["IdSearch", "Match"]
 _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+class _RequestIds(msgspec.Struct, frozen=True, gc=False):
+    """The id that a request came with, and the one under which it was collected."""
+
+    xrequestid: str = ""
+    correlationid: str = ""
+
+
+_request_ids: Final = msgspec.json.Decoder(_RequestIds)
+
+
 class Match(NamedTuple):
     """A line that is about an id.
 
@@ -91,6 +101,17 @@ class IdSearch:
         if names_ids_in_rows(root) and self._wanted in ids_in_rows(data):
             return Match(envelope, trace_id, span_id, None, self._named(data))
         return None
+
+    def request_in(self, line: bytes) -> str:
+        """The correlation id of a line whose x-request-id is the text; empty if it has another one.
+
+        Such lines are found by a scan only: the index has no x-request-id.
+        """
+        try:
+            found = _request_ids.decode(line.removeprefix(MARK))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ""
+        return found.correlationid if found.xrequestid == self._wanted else ""
 
     def _named(self, data: bytes) -> bytes:
         """Of many rows those that name the id: a file of labels is one event."""

@@ -93,6 +93,14 @@ def test_the_second_lookup_reads_no_blob(tmp_path: Path) -> None:
         reader.open(tmp_path).show("nothing")
 
 
+def test_an_x_request_id_that_the_index_covers_is_found_without_it(tmp_path: Path) -> None:
+    write(tmp_path, [line(number=number, xrequestid=f"x-{number}") for number in range(3)])
+    shown(tmp_path, "request-1")
+    with pytest.raises(UnknownNameError, match=r"or search without the index, which has no x-request-id$"):
+        reader.open(tmp_path).show("x-2")
+    assert shown(tmp_path, "x-2", index=False) == shown(tmp_path, "request-2")
+
+
 def test_the_index_is_no_collection_and_is_not_read_by_the_others(tmp_path: Path) -> None:
     write_two_hours(tmp_path)
     before = reader.open(tmp_path).collections(count=True)

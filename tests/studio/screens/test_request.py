@@ -207,8 +207,8 @@ def test_an_id_that_there_is_not_is_an_error(studio: Studio) -> None:
     with pytest.raises(UnknownNameError) as caught:
         request(studio, id="nothing")
     assert str(caught.value) == (
-        f"expected a correlation id, row id, event id or trace id of {studio.store.objects.shown}, got 'nothing': "
-        "no stored event has it; correct the id, or look again in a moment if it is new"
+        f"expected a correlation id, row id, event id, trace id or x-request-id of {studio.store.objects.shown}, "
+        "got 'nothing': no stored event has it; correct the id, or look again in a moment if it is new"
     )
     with pytest.raises(UnknownNameError, match="expected a deployment of"):
         request(studio, id="nothing", deployment="shop/red")

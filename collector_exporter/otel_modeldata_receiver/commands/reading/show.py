@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from otel_modeldata_reader import FoundEvent, FoundId, Span
 
 _DESCRIPTION: Final = """\
-Show everything about one id: a correlation id, a row id, an event id or a trace
-id. Inputs, outputs, requests, responses and labels are listed in the order of
+Show everything about one id: a correlation id, a row id, an event id, a trace
+id, or the x-request-id of a request. Inputs, outputs, requests, responses and labels are listed in the order of
 their times, then the spans of the trace as a waterfall, each with its blob and
 line. The names of blobs are whole, to be copied, and may need more than 80
 columns.
@@ -56,7 +56,7 @@ _DEEPEST: Final = 8
 def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `show` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.add_argument("id", metavar="ID", help="a correlation id, row id, event id or trace id")
+    parser.add_argument("id", metavar="ID", help="a correlation id, row id, event id, trace id or x-request-id")
     add_store_flag(parser)
     add_datastores(parser)
     parser.add_argument("--since", metavar="TIME", help="search only from this time on, such as -7d or 2026-11-22")
