@@ -27,7 +27,7 @@ from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.delivery import load_settings
-from ._settings.enabled_collections import is_switched_off, refusal_of
+from ._settings.enabled_collections import is_switched_off, misspelled, refusal_of
 from ._settings.settings import Settings
 from .config import config_origin, config_warnings, load_config
 from .context import (
@@ -158,6 +158,8 @@ class Collector:
         self._is_debug = self._config.debug
         self._rate = self._config.rate_of(str(self.name))
         self._refusal = refusal_of(self.name, self._config)
+        if self._refusal is not None and (near := misspelled(self.name, self._config, config_origin(os.environ))):
+            open_transport.log_once([near])
         self._switched_off = self._refusal is not None and is_switched_off(self.name, self._config)
         self._repeated_ids = _RepeatedIds.of(str(self.name), self._rate)
         if self._switched_off:

@@ -37,6 +37,32 @@ def test_a_collection_that_is_not_configured_is_refused_with_azures_text(
     assert [str(error) for error in errors] == [sentence, sentence]
 
 
+@pytest.mark.parametrize(
+    ("listed", "near"),
+    [
+        ("{model_input: {}, request: {}}", ["model_input"]),
+        ("{model_outputs: {}, other: {}}", []),
+        ("{other: {}}", []),
+    ],
+)
+def test_a_collection_that_is_not_listed_but_nearly_is_named_once_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    listed: str,
+    near: list[str],
+) -> None:
+    configure(monkeypatch, tmp_path, f"  collections: {listed}")
+    for _ in range(2):
+        Collector(name="model_inputs", on_error=lambda _: None)
+    found = [one for one in caplog.messages if "among the collections" in one]
+    assert found == [
+        f"OTEL_MODELDATA_CONFIG={tmp_path}/deployment.yml: expected 'model_inputs' among the collections, got {one!r}: "
+        "correct one of them"
+        for one in near
+    ]
+
+
 def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, "  collections: {request: {}, response: {}}")
     with pytest.raises(NotEnabledError, match=r"^custom logging is not enabled, drop the data$"):

@@ -79,5 +79,6 @@ def end_with(error: Exception) -> None:
         # The sentence of a failed conversion has the value, which a client may have sent.
         lines = [printable(line) for line in f"otel-modeldata: {error}".split("\n")]
         with contextlib.suppress(OSError):  # a full disk; the exit code says that there is an error
-            sys.stderr.write("".join(f"{line}\n" for line in (wrapped(lines) if sys.stderr.isatty() else lines)))
+            shown = wrapped(lines, whole_words=True) if sys.stderr.isatty() else lines
+            sys.stderr.write("".join(f"{line}\n" for line in shown))
             sys.stderr.flush()

@@ -63,11 +63,18 @@ def fitting(text: str, width: int = WIDTH) -> str:
     return f"{text[:kept]}..."
 
 
-def wrapped(lines: Iterable[str]) -> Iterator[str]:
-    """Lines as they fit the terminal, or the columns in COLUMNS; a path is in one piece."""
+def wrapped(lines: Iterable[str], *, whole_words: bool = False) -> Iterator[str]:
+    """Lines as they fit the terminal, or the columns in COLUMNS.
+
+    Args:
+        lines: each is wrapped by itself.
+        whole_words: whether a long path stays in one piece, to be copied.
+    """
     width = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
     for line in lines:
-        yield from textwrap.wrap(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        yield from textwrap.wrap(
+            line, width, subsequent_indent="    ", break_long_words=not whole_words, break_on_hyphens=False
+        )
 
 
 def size_text(size: float) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import CollectionNameError, NotEnabledError
+from ..validation.problems import Problem, closest
 
 if TYPE_CHECKING:
     from ..config import CollectorConfig
+
+_STANDARD: Final = frozenset({"model_inputs", "model_outputs", semconv.TRACE_COLLECTION}) | semconv.PAYLOAD_COLLECTIONS
+"""None of them is another one misspelled, however much alike they are."""
+_SAME_NAME: Final = 0.8
+"""How similar two names are, 0 to 1, to be taken for the same."""
 
 
 def refusal_of(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
@@ -38,3 +44,24 @@ def is_switched_off(name: object, config: CollectorConfig) -> bool:
         return False
     entry = config.collection(name)
     return not config.enabled or (entry is not None and not entry.enabled)
+
+
+def misspelled(name: object, config: CollectorConfig, origin: str) -> Problem | None:
+    """That the configuration does not list this collection but one that is nearly named so; None if it does not.
+
+    `NotEnabledError` has Azure's text, which does not say it.
+
+    Args:
+        name: that of a Collector.
+        config: the configuration.
+        origin: what it was read from, see `config_origin`.
+    """
+    if not isinstance(name, str) or config.collections is None or config.collection(name) is not None:
+        return None
+    others = config.collections.keys() - (_STANDARD if name in _STANDARD else ())
+    near = closest(name, sorted(others), cutoff=_SAME_NAME)
+    return (
+        None
+        if near is None
+        else Problem(origin, f"expected {name!r} among the collections, got {near!r}: correct one of them")
+    )

@@ -96,6 +96,20 @@ AZURE = "data_collector."
             id="a name of its own",
         ),
         pytest.param(
+            GOOD + "    requst: {enabled: 'True'}\n",
+            7,
+            f"{AZURE}collections.requst: did you mean 'request'? Azure ML's monitoring recognizes only model_inputs "
+            "and model_outputs by themselves",
+            id="a name that is misspelled",
+        ),
+        pytest.param(
+            GOOD + "    model_input: {enabled: 'True'}\n",
+            7,
+            f"{AZURE}collections.model_input: Azure ML's monitoring recognizes only model_inputs and model_outputs by "
+            "themselves",
+            id="a name beside the one that it resembles",
+        ),
+        pytest.param(
             GOOD.replace("    model_outputs: {enabled: 'True'}\n", ""),
             5,
             f"{AZURE}collections.model_inputs: Azure ML's default monitor needs model_inputs and model_outputs, this "
