@@ -45,7 +45,17 @@ def misspelled(name: str, known: Sequence[str]) -> list[str]:
     same_depth = [one for one in known if one.count("/") == depth][:_MOST_COMPARED]
     alike = [one for one in same_depth if not folder or _are_alike(name.split("/"), one.split("/"))]
     same_last = [one for one in alike if folder and one.rpartition("/")[2] == last]
-    return _close(name, same_last or alike) or _close(name, [one for one in known if one.count("/") != depth])
+    return (
+        _close(name, same_last or alike)
+        or _close(name, [one for one in known if one.count("/") != depth])
+        or ([] if folder else _by_last(name, known))
+    )
+
+
+def _by_last(name: str, known: Sequence[str]) -> list[str]:
+    """The names whose last part is like a name without folders, which is short beside a whole one."""
+    close = _close(name, list(dict.fromkeys(one.rpartition("/")[2] for one in known)))
+    return _namesakes(close[0], known) if close else []
 
 
 def _beside(name: str, known: Sequence[str]) -> list[str]:

@@ -48,6 +48,12 @@ def test_of_many_names_those_of_the_folder_are_shown() -> None:
         ("shop/blue/scores", ["shop/blue/score", "shop/green/scores"], ["shop/blue/score"]),
         ("shop/bleu", ["shop/blue", "shop/green", "blue/shop"], ["shop/blue"]),
         ("Age", ["age", "income"], ["age"]),
+        (
+            "model_input",
+            ["endpoint-7/deployment/model_inputs", "endpoint-7/deployment/request", "endpoint-8/other/model_inputs"],
+            ["endpoint-7/deployment/model_inputs", "endpoint-8/other/model_inputs"],
+        ),
+        ("defaul", ["endpoint-number-7/default", "endpoint-number-7/default/request"], ["endpoint-number-7/default"]),
     ],
 )
 def test_a_name_is_misspelled_only_if_each_part_is_like_that_of_another_one(

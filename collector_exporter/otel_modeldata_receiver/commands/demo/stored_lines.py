@@ -92,7 +92,7 @@ class StoreWatch:
         self._reads_rest = True
         self.close()
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # else it shows the frames of the thread, and those of a call before
         order = {collection: number for number, collection in enumerate(self._collections)}
         return sorted(self._blobs.values(), key=lambda blob: (order[blob.collection], blob.path))
 
