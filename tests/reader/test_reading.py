@@ -225,7 +225,11 @@ def _open(store: Path) -> reader.Store:
             UnknownNameError,
             r"expected a column of the rows, got 'b': there are 'age', .*'row_id', 'correlationid'",
         ),
-        (lambda store: _open(store).read(COLLECTION, where="agee > 1").to_arrow(), ReaderError, '"agee" not found'),
+        (
+            lambda store: _open(store).read(COLLECTION, where="agee > 1").to_arrow(),
+            ReaderError,
+            "expected a condition in SQL, got 'agee > 1': there is no column 'agee'; did you mean 'age'?",
+        ),
         (lambda store: _open(store).read(COLLECTION, where="age >").to_arrow(), ReaderError, "syntax error"),
         (lambda store: _open(store).read(COLLECTION, where="*").to_arrow(), ReaderError, "which has not one value"),
         (lambda store: _open(store / "missing").collections(), reader.StoreUnavailableError, "got none at"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ __all__ = ["Plan", "planned", "where"]
 _MOST_ROWS: Final = 1 << 20
 """About the rows of a part."""
 _TABLE: Final = "rows"
+_MISSING_COLUMN: Final = re.compile(r'Referenced column "(.+?)" not found')
 _MOST_LINES: Final = 2
 _SETTINGS: Final = (
     "TimeZone = 'UTC'",
@@ -130,6 +132,9 @@ def where(text: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
                 return table.filter(column.cast(pa.bool_()))
             except (duckdb.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 reason = " ".join(" ".join(str(error).splitlines()[:_MOST_LINES]).split())
+                if missing := _MISSING_COLUMN.search(reason):
+                    near = nearest(missing[1], own_first(table.column_names))
+                    reason = f"there is no column {missing[1]!r}; {near}"
                 raise ReaderError(f"expected a condition in SQL, got {text!r}: {reason}") from None
             except ValueError:  # such as `*`
                 raise ReaderError(
