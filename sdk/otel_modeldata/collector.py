@@ -158,8 +158,7 @@ class Collector:
         self._is_debug = self._config.debug
         self._rate = self._config.rate_of(str(self.name))
         self._refusal = refusal_of(self.name, self._config)
-        if self._refusal is not None and (near := misspelled(self.name, self._config, config_origin(os.environ))):
-            open_transport.log_once([near])
+        open_transport.log_once(misspelled(self.name, self._config, config_origin(os.environ)))
         self._switched_off = self._refusal is not None and is_switched_off(self.name, self._config)
         self._repeated_ids = _RepeatedIds.of(str(self.name), self._rate)
         if self._switched_off:

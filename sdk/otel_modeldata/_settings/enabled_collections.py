@@ -46,8 +46,8 @@ def is_switched_off(name: object, config: CollectorConfig) -> bool:
     return not config.enabled or (entry is not None and not entry.enabled)
 
 
-def misspelled(name: object, config: CollectorConfig, origin: str) -> Problem | None:
-    """That the configuration does not list this collection but one that is nearly named so; None if it does not.
+def misspelled(name: object, config: CollectorConfig, origin: str) -> tuple[Problem, ...]:
+    """That the configuration does not list this collection but one that is nearly named so; empty otherwise.
 
     `NotEnabledError` has Azure's text, which does not say it.
 
@@ -57,11 +57,8 @@ def misspelled(name: object, config: CollectorConfig, origin: str) -> Problem | 
         origin: what it was read from, see `config_origin`.
     """
     if not isinstance(name, str) or config.collections is None or config.collection(name) is not None:
-        return None
+        return ()
     others = config.collections.keys() - (_STANDARD if name in _STANDARD else ())
     near = closest(name, sorted(others), cutoff=_SAME_NAME)
-    return (
-        None
-        if near is None
-        else Problem(origin, f"expected {name!r} among the collections, got {near!r}: correct one of them")
-    )
+    message = f"expected {name!r} among the collections, got {near!r}: correct one of them"
+    return () if near is None else (Problem(origin, message),)

@@ -73,7 +73,7 @@ def test_what_was_skipped_and_what_a_spreadsheet_may_run_is_on_stderr(
     [
         (["shop/blue/model_input"], 2, "did you mean 'shop/blue/model_inputs'"),
         (["shop/blue/model_inputs", "--columns", "agee"], 2, "got 'agee': did you mean 'age'?"),
-        (["shop/blue/model_inputs", "--where", "agee > 1"], 2, '"agee" not found'),
+        (["shop/blue/model_inputs", "--where", "agee > 1"], 2, "there is no column 'agee'; did you mean 'age'?"),
         (["shop/red", "--joined"], 2, "got 'shop/red/joined': did you mean"),
         (["shop/blue", "--joined", "--columns", "agee"], 2, "got 'agee': did you mean 'age'?"),
         (["shop/blue", "--joined", "--where", "true; SELECT 1"], 2, "leave out the semicolon"),
