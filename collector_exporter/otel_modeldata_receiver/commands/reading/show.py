@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _DESCRIPTION: Final = """\
 Show everything about one id: a correlation id, a row id, an event id, a trace
-id, or the x-request-id of a request. Inputs, outputs, requests, responses and labels are listed in the order of
-their times, then the spans of the trace as a waterfall, each with its blob and
-line. The names of blobs are whole, to be copied, and may need more than 80
-columns.
+id, or the x-request-id of a request. Inputs, outputs, requests, responses and
+labels are listed in the order of their times, then the spans of the trace as a
+waterfall, each with its blob and line. The names of blobs are whole, to be
+copied, and may need more than 80 columns.
 
 Without an index the blobs are scanned. A scan of much writes the index into the
 folder _index of the store, if that may be written to.

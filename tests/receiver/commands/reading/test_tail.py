@@ -92,7 +92,7 @@ def test_a_program_that_ends_early_ends_the_command_quietly(tmp_path: Path) -> N
         (
             [COLLECTION, "--store", "{store}", "--where", "ag > 1"],
             2,
-            "got 'ag > 1': Binder Error: Referenced column \"ag\"",
+            "got 'ag > 1': there is no column 'ag'; did you mean 'age'?",
         ),
         ([COLLECTION, "--store", "{store}", "--since", "soon"], 2, "got 'soon'"),
         ([COLLECTION, "--store", "{store}/missing"], 3, "got none at"),
