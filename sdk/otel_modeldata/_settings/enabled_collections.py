@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import CollectionNameError, NotEnabledError
-from ..validation.problems import Problem, closest
+from ..validation.problems import SAME_NAME, Problem, closest
 
 if TYPE_CHECKING:
     from ..config import CollectorConfig
 
 _STANDARD: Final = frozenset({"model_inputs", "model_outputs", semconv.TRACE_COLLECTION}) | semconv.PAYLOAD_COLLECTIONS
 """None of them is another one misspelled, however much alike they are."""
-_SAME_NAME: Final = 0.8
-"""How similar two names are, 0 to 1, to be taken for the same."""
 
 
 def refusal_of(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
@@ -59,6 +57,6 @@ def misspelled(name: object, config: CollectorConfig, origin: str) -> tuple[Prob
     if not isinstance(name, str) or config.collections is None or config.collection(name) is not None:
         return ()
     others = config.collections.keys() - (_STANDARD if name in _STANDARD else ())
-    near = closest(name, sorted(others), cutoff=_SAME_NAME)
+    near = closest(name, sorted(others), cutoff=SAME_NAME)
     message = f"expected {name!r} among the collections, got {near!r}: correct one of them"
     return () if near is None else (Problem(origin, message),)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problem", "child", "closest", "item", "may_be_token", "sentence", "shown", "shown_choice"]
+__all__ = ["SAME_NAME", "Problem", "child", "closest", "item", "may_be_token", "sentence", "shown", "shown_choice"]
 
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
 _SECRETS: Final = re.compile(
@@ -38,6 +38,8 @@ _WORD_CHARS: Final = 24
 _TOKEN_CHARS: Final = 16
 _LIKELY: Final = 0.6
 """The cutoff of `difflib`: how similar two names are, 0 to 1."""
+SAME_NAME: Final = 0.8
+"""The cutoff for names that people choose, of which many are alike: above it one of the two is a typo."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from otel_modeldata.config import ROLLING_RATES, config_warnings, read_deploymen
 from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.semconv import PAYLOAD_COLLECTIONS, TRACE_COLLECTION
-from otel_modeldata.validation.problems import Problem, child, closest, item
+from otel_modeldata.validation.problems import SAME_NAME, Problem, child, closest, item
 
 from ...deployments.datastores import DatastorePath
 from .finding import Finding, problem, warning
@@ -34,8 +34,6 @@ _MOST_COLLECTIONS: Final = 5
 """Azure's documentation: declare at most five collectors in `init()`. Its SDK does not enforce it."""
 _MONITORED: Final = ("model_inputs", "model_outputs")
 """Azure's monitoring expects both (azure-ai-ml, `_schedule_operations.py`)."""
-_SAME_NAME: Final = 0.8
-"""How similar two names are, 0 to 1, to be taken for the same."""
 _SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-functions-key"}
 )
@@ -184,7 +182,7 @@ def _about_collections(collections: Mapping[str, Any], config: CollectorConfig |
         yield Problem(_COLLECTIONS, message)
     meant = sorted({*_MONITORED, *PAYLOAD_COLLECTIONS, TRACE_COLLECTION} - names)
     for name in sorted(frames - {*_MONITORED, TRACE_COLLECTION}):
-        near = closest(name, meant, cutoff=_SAME_NAME)
+        near = closest(name, meant, cutoff=SAME_NAME)
         message = f"Azure ML's monitoring recognizes only {' and '.join(_MONITORED)} by themselves"
         message = message if near is None else f"did you mean {near!r}? {message}"
         yield Problem(child(_COLLECTIONS, name), message)
