@@ -134,12 +134,17 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         size=size,
         notes=(
             *known.notes,
-            *((f"{wanted!r:.200} is the x-request-id of {', '.join(map(repr, requests))}",) if requests else ()),
+            *((_about_requests(wanted, requests, more=len(lookup.requests) > len(requests)),) if requests else ()),
             *(dropped.notes if dropped is not None else ()),
             *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged),
             *((parked,) if parked else ()),
         ),
     )
+
+
+def _about_requests(wanted: str, requests: Sequence[str], *, more: bool) -> str:
+    others = " and others, which are not shown" if more else ""
+    return f"{wanted!r:.200} is the x-request-id of {', '.join(map(repr, requests))}{others}"
 
 
 class _Lookup:
@@ -200,7 +205,8 @@ class _Lookup:
                 if (match := search.match(line, root)) is not None:
                     found.append(self._event(match, root, place, line))
                 elif request := search.request_in(line):
-                    self.requests.add(request)
+                    if len(self.requests) <= _MOST_REQUESTS:  # one more says that there are more
+                        self.requests.add(request)
                 elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
                     self.damaged.append(place)
         found += self._in_dropped(search, parts, root_of, writer)

@@ -116,6 +116,13 @@ def test_an_x_request_id_leads_to_the_requests_that_came_with_it(tmp_path: Path)
     ]
 
 
+def test_of_an_x_request_id_that_very_many_requests_have_some_are_shown(tmp_path: Path) -> None:
+    write(tmp_path, [line(number=number, xrequestid="constant") for number in range(100, 150)])
+    found = reader.open(tmp_path).show("constant")
+    assert len(found.events) == 20
+    assert found.notes[0].endswith(" and others, which are not shown")
+
+
 def test_a_correlation_id_that_is_another_requests_x_request_id_is_that_of_its_own_request(tmp_path: Path) -> None:
     write(tmp_path, [line(number=1, xrequestid="request-2"), line(number=2, xrequestid="request-1")])
     found = reader.open(tmp_path).show("request-1")
