@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from command_run import shell_code
 from recording_backend import RecordingBackend
 from waiting import wait_until
 
@@ -377,7 +378,7 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
             assert line, "the demo ended before"
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
-    assert (process.returncode, output) == (130, "")
+    assert (shell_code(process.returncode), output) == (130, "")
     assert re.sub(r"after \d+", "after N", "".join(errors.splitlines(keepends=True)[-len(said) :])) == "\n".join(
         [*said, ""]
     )

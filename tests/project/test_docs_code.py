@@ -120,7 +120,7 @@ def test_the_blocks_of_a_page_run(document: str, tmp_path: Path) -> None:
     environment = _environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{default}"}
     script = [moved(block.text) for block in blocks_of(document, "sh") if not block.not_run]
     if any("curl " in text for text in script):
-        need("curl", "install curl, a document calls it")
+        need("curl", "install curl, a document calls it", debian="curl")
     if script:
         log = tmp_path / "shell.log"
         with log.open("w") as output:

@@ -113,7 +113,7 @@ if sys.argv[1] == "run":
 
 @pytest.mark.slow
 def test_a_planted_slow_down_of_a_tenth_is_found_and_the_count_of_the_other_path_is_the_same(tmp_path: Path) -> None:
-    need("valgrind", instructions.NO_VALGRIND)
+    need("valgrind", instructions.NO_VALGRIND, debian="valgrind")
     script = tmp_path / "loops.py"
     counted = []
     for steps in (2000, 2200):
@@ -127,7 +127,7 @@ def test_a_planted_slow_down_of_a_tenth_is_found_and_the_count_of_the_other_path
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_no_hot_path_takes_more_instructions_than_recorded() -> None:
-    need("valgrind", instructions.NO_VALGRIND)
+    need("valgrind", instructions.NO_VALGRIND, debian="valgrind")
     done = subprocess.run(
         [sys.executable, COMMAND, "--json"], capture_output=True, text=True, timeout=1400, check=False
     )

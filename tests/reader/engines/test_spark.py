@@ -32,7 +32,7 @@ def spark(
     engine_interpreter: Path, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EnginePython]:
     """A process with a Spark session; what runs there may open the emulator's account."""
-    need("java", NO_JAVA)
+    need("java", NO_JAVA, debian="openjdk-17-jre-headless")
     variables = spark_variables(engine_interpreter) | {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
     python = EnginePython(engine_interpreter, tmp_path_factory.mktemp("spark"), variables)
     python.start()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from planted_person import INPUTS, contents_below, plant
+from local_blobs import files_below
+from planted_person import INPUTS, plant
 from read_lines import line, write
 
 import otel_modeldata_reader as reader
@@ -32,17 +33,17 @@ def test_folders_of_the_time_go_with_payloads_parquet_seals_and_quarantine(
 ) -> None:
     plant(tmp_path, monkeypatch)
     monkeypatch.setattr("otel_modeldata_reader.erasing.expire.time.time_ns", lambda: int(NOW.timestamp()) * 10**9)
-    before = contents_below(tmp_path)
+    before = files_below(tmp_path)
     with reader.open(tmp_path) as store:
         rows = len(store.read(INPUTS).to_pandas())
         planned = store.expire(1.25 * HOUR)
-        assert contents_below(tmp_path) == before
+        assert files_below(tmp_path) == before
         receipt = store.expire(1.25 * HOUR, dry_run=False)
         assert planned.hours == receipt.hours
         left = store.read(INPUTS).to_pandas()
     assert 0 < len(left) < rows
     assert set(left["time"].dt.hour) == {11}
-    dated = [name for name in contents_below(tmp_path) if "2026/11/22/09" in name or "2026/11/22/10" in name]
+    dated = [name for name in files_below(tmp_path) if "2026/11/22/09" in name or "2026/11/22/10" in name]
     assert [name for name in dated if not name.startswith("_parked/")] == []
     with reader.open(tmp_path) as store:
         assert store.expire(1.25 * HOUR, dry_run=False).hours == ()
@@ -55,7 +56,7 @@ def test_a_compacted_folder_without_lines_goes_too(tmp_path: Path, monkeypatch: 
     with reader.open(tmp_path) as store:
         receipt = store.expire(2 * HOUR, dry_run=False)
         assert store.collections() == []
-    names = contents_below(tmp_path)
+    names = files_below(tmp_path)
     kept = ("_erased/", "_replaced/", "_maintenance/", "_parked/")
     assert [name for name in names if not name.startswith(kept)] == []
     tombstone = msgspec.json.decode(names[receipt.tombstone], type=Tombstone)
@@ -97,13 +98,13 @@ def test_a_damaged_hour_stays_and_all_others_go(tmp_path: Path, at_noon: None, d
             file.unlink()
         else:
             file.write_bytes(file.read_bytes()[:-9])
-        before = {name: content for name, content in contents_below(tmp_path).items() if INPUTS in name}
+        before = {name: content for name, content in files_below(tmp_path).items() if INPUTS in name}
         planned = store.expire(HOUR)
         receipt = store.expire(HOUR, dry_run=False)
         assert planned.problems == receipt.problems
         (problem,) = receipt.problems
         assert problem.startswith(f"{INPUTS}/2026/11/22/09 stays as it is: ")
         assert [one.root for one in receipt.hours] == [other]
-        after = contents_below(tmp_path)
+        after = files_below(tmp_path)
         assert {name: content for name, content in after.items() if INPUTS in name} == before
         assert not [name for name in after if name.startswith(f"_parquet/{other}")]

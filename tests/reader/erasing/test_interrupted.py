@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 import pytest
-from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, plant, traces_of
+from local_blobs import files_below
+from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, plant, traces_of
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import ReaderError
@@ -93,7 +94,7 @@ def test_every_other_row_is_there_once_at_each_moment(
             receipt = store.erase(INPUTS, where=CONDITION, dry_run=False)
             for name, frame in before.items():
                 pd.testing.assert_frame_equal(others(store.read(name).to_pandas()), others(frame))
-        assert traces_of(contents_below(folder)) == []
+        assert traces_of(files_below(folder)) == []
         assert list(folder.glob("_erased/unfinished/**/*.json")) == []
         assert [one.hours for one in tombstones(folder)] == [one.hours for one in expected]
         assert [one.numbers for one in tombstones(folder)] == [one.numbers for one in expected]

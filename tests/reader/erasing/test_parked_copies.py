@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from local_blobs import files_below
 from otlp_requests import raw_request, record, resource
-from planted_person import INSTANCE, TENANT, contents_below, traces_of
+from planted_person import INSTANCE, TENANT, traces_of
 from read_lines import NOON_NS, line, write
 
 import otel_modeldata_reader as reader
@@ -73,7 +74,7 @@ def plant(folder: Path, endpoint: str, places: Sequence[str], *, with_lines: boo
 
 
 def objects_below(folder: Path) -> set[str]:
-    return {name for name in contents_below(folder) if "/files/" in name}
+    return {name for name in files_below(folder) if "/files/" in name}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -88,7 +89,7 @@ def test_rows_that_are_objects_go_with_every_copy(tmp_path: Path, endpoint: str,
         else:
             receipt = store.erase(collection, where=CONDITION, dry_run=False)
         assert (receipt.rows, receipt.is_done, receipt.problems) == (3, True, ())
-    assert traces_of(contents_below(tmp_path), PERSON) == []
+    assert traces_of(files_below(tmp_path), PERSON) == []
     left = objects_below(tmp_path)
     (new,) = left - kept
     assert (kept <= left, json.loads((tmp_path / new).read_bytes())) == (True, [{"who": "other"}, {}])
@@ -131,7 +132,7 @@ def test_so_is_what_is_left_of_a_request_in_a_parked_quarantine(tmp_path: Path, 
     (left,) = objects_below(tmp_path)
     rest = (tmp_path / left).read_bytes()
     assert left == parked_object(f"{folder}/files/{object_name(rest)}", OTLP_CONTENT_TYPE, instance)
-    assert (b"no rows of other" in rest, traces_of(contents_below(tmp_path), PERSON)) == (True, [])
+    assert (b"no rows of other" in rest, traces_of(files_below(tmp_path), PERSON)) == (True, [])
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -170,7 +171,7 @@ def test_the_rows_are_read_from_the_delivered_copy_if_the_parked_one_was_emptied
         path.write_bytes(b"")
     with reader.open(tmp_path) as store:
         assert store.erase(collection, where=CONDITION, dry_run=False).rows == 3
-    assert traces_of(contents_below(tmp_path), PERSON) == []
+    assert traces_of(files_below(tmp_path), PERSON) == []
 
 
 @pytest.mark.parametrize("is_waiting", [False, True])
@@ -195,7 +196,7 @@ def test_a_receiver_that_starts_afterwards_delivers_nothing_of_it(
 ) -> None:
     """Nor a parked copy that came back, as from a backup: no line refers to it."""
     collection = plant(tmp_path, "Shop", ("delivered", "parked"))
-    before = contents_below(tmp_path)
+    before = files_below(tmp_path)
     with reader.open(tmp_path) as store:
         store.erase(collection, where=CONDITION, dry_run=False)
     (person,) = [name for name in before if name.startswith("_parked/") and "event-0-" in name]
@@ -206,7 +207,7 @@ def test_a_receiver_that_starts_afterwards_delivers_nothing_of_it(
     delivered.unlink()
     start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     deadline = time.monotonic() + 30.0
-    while other in contents_below(tmp_path) and time.monotonic() < deadline:
+    while other in files_below(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert delivered.read_bytes() == before[other]  # a line refers to this one
-    assert traces_of(contents_below(tmp_path), PERSON) == [person]
+    assert traces_of(files_below(tmp_path), PERSON) == [person]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from planted_person import INSTANCE, contents_below
+from local_blobs import files_below
+from planted_person import INSTANCE
 from read_lines import line, write
 
 import otel_modeldata_reader as reader
@@ -46,12 +47,12 @@ def _plant(store: Path, *, with_others: bool) -> None:
 
 
 def _ids(store: Path) -> set[str]:
-    text = b"".join(content for name, content in contents_below(store).items() if name.endswith(".jsonl")).decode()
+    text = b"".join(content for name, content in files_below(store).items() if name.endswith(".jsonl")).decode()
     return {f"{endpoint}-{n}" for endpoint in ("shop", "bank") for n in range(3) if f'"id": "{endpoint}-{n}"' in text}
 
 
 def _objects(store: Path) -> int:
-    return sum("/files/" in name for name in contents_below(store))
+    return sum("/files/" in name for name in files_below(store))
 
 
 @pytest.mark.parametrize("with_others", [True, False])

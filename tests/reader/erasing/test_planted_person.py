@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, contents_in, plant, traces_of, upload
+from local_blobs import files_below
+from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_in, plant, traces_of, upload
 
 import otel_modeldata_reader as reader
 
@@ -35,16 +36,16 @@ def test_no_byte_of_a_folder_has_the_person_and_all_other_rows_are_equal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)
-    before = contents_below(tmp_path)
+    before = files_below(tmp_path)
     assert [place for place in PLACES if not any(one.startswith(place) for one in traces_of(before))] == []
     assert any(name.startswith("_index/") for name in before)
     with reader.open(tmp_path) as store:
         inputs, outputs = (store.read(name).to_pandas() for name in (INPUTS, OUTPUTS))
         planned = store.erase(INPUTS, where=CONDITION)
-        assert contents_below(tmp_path) == before
+        assert files_below(tmp_path) == before
         receipt = store.erase(INPUTS, where=CONDITION, dry_run=False, by="tests", reason="request 7")
         assert (planned.hours, planned.is_done, receipt.is_done) == (receipt.hours, False, True)
-        assert traces_of(contents_below(tmp_path)) == []
+        assert traces_of(files_below(tmp_path)) == []
         others = inputs[inputs["who"] != PERSON].reset_index(drop=True)
         pd.testing.assert_frame_equal(store.read(INPUTS).to_pandas(), others)
         kept = outputs[outputs["who"] != PERSON].reset_index(drop=True)

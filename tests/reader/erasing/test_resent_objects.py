@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from local_blobs import files_below
 from otlp_requests import NOON, raw_request, record, resource
 from otlp_sender import LOGS
-from planted_person import INPUTS, INSTANCE, TENANT, contents_below, traces_of
+from planted_person import INPUTS, INSTANCE, TENANT, traces_of
 
 import otel_modeldata_reader as reader
 from otel_modeldata import semconv
@@ -49,7 +50,7 @@ def rows_in(folder: Path) -> list[tuple[str, str]]:
 
 
 def objects_below(folder: Path) -> list[str]:
-    return [name for name in contents_below(folder) if "/files/" in name]
+    return [name for name in files_below(folder) if "/files/" in name]
 
 
 OTHERS = [("request-1_0", "other"), ("request-2_0", "other"), ("request-2_1", "another")]
@@ -63,7 +64,7 @@ def test_an_erased_event_that_is_sent_again_leaves_no_object(start_receiver: Sta
         assert store.erase(INPUTS, where=CONDITION, dry_run=False).rows == 3
     objects = objects_below(tmp_path)
     send(receiver.endpoint)  # as after an answer that was lost
-    assert traces_of(contents_below(tmp_path), PERSON) == []
+    assert traces_of(files_below(tmp_path), PERSON) == []
     assert (rows_in(tmp_path), objects_below(tmp_path)) == (OTHERS, objects)
 
 

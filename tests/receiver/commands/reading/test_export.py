@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from command_run import run_command
+from command_run import run_command, shell_code
 from read_lines import line, write
 
 import otel_modeldata_reader as reader
@@ -124,7 +124,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path) -> None:
         pass
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
-    assert (running.returncode, list(out.iterdir()), err) == (130, [], b"")
+    assert (shell_code(running.returncode), list(out.iterdir()), err) == (130, [], b"")
 
 
 def test_a_deployment_needs_joined_and_joined_needs_a_deployment(

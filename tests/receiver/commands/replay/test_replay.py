@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from command_run import shell_code
 from fastapi import Response
 from model_server import Received, frame_rows, serving
 from read_lines import line, write
@@ -367,7 +368,7 @@ def test_ctrl_c_keeps_what_was_answered(store: Path, tmp_path: Path) -> None:
             time.sleep(0.001)
         running.process.send_signal(signal.SIGINT)
         code, text, err = running.ends()
-        assert (code, text) == (130, "")
+        assert (shell_code(code), text) == (130, "")
         assert err == f"otel-modeldata: what was answered is in {tmp_path / 'out'}; --resume goes on\n"
         code, text, err = _Running(store, server.url, tmp_path / "out", "--resume", "--json").ends()
     facts = json.loads(text)
