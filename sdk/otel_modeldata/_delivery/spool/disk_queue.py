@@ -245,6 +245,9 @@ class DiskQueue:
             path, fd = self._open_new(segment.producer)
             try:
                 is_moved = segment.move_to(path, fd)
+            except BaseException:  # only to remove a part of a copy, which another process would send; raised again
+                path.unlink(missing_ok=True)
+                raise
             finally:
                 os.close(fd)
             if not is_moved:

@@ -278,19 +278,27 @@ def test_an_empty_file_of_a_process_that_died_at_once_is_removed(spool: DiskQueu
     assert _files(tmp_path) == []
 
 
-def test_a_full_disk_gives_one_clear_error_and_leaves_no_partial_record(spool: DiskQueue, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def _a_disk_with(room: int) -> Iterator[None]:
     """A limit on the file size simulates a full disk."""
-    _append(spool, b"before")
-    size = spool.nbytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
-        with pytest.raises(
-            SpoolError, match=r"^expected to write to the spool in .*: free the disk or fix its permissions$"
-        ):
-            spool.append(bytes(1000))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_gives_one_clear_error_and_leaves_no_partial_record(spool: DiskQueue, tmp_path: Path) -> None:
+    _append(spool, b"before")
+    size = spool.nbytes()
+    with (
+        _a_disk_with(size + 100),
+        pytest.raises(
+            SpoolError, match=r"^expected to write to the spool in .*: free the disk or fix its permissions$"
+        ),
+    ):
+        spool.append(bytes(1000))
     assert spool.nbytes() == size
     _append(spool, b"after")
     spool.close()
@@ -298,6 +306,26 @@ def test_a_full_disk_gives_one_clear_error_and_leaves_no_partial_record(spool: D
     data, found = heir.examine(heir.adopt()[0])
     assert [data[r.start : r.end] for r in found.records] == [b"before", b"after"]
     assert (found.corrupt, found.damaged) == (0, [])
+    heir.close()
+
+
+def test_a_removed_file_for_which_a_full_disk_has_no_room_is_written_later_and_leaves_no_part(
+    spool: DiskQueue, tmp_path: Path
+) -> None:
+    _append(spool, b"one")
+    _append(spool, bytes(1000))
+    for path in (tmp_path / "spool").iterdir():
+        path.unlink()
+    with _a_disk_with(500):
+        spool.restore()
+        spool.restore()
+        assert _files(tmp_path) == []
+    spool.restore()
+    spool.close()
+    assert len(_files(tmp_path)) == 1
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, b"", 2**20)
+    data, found = heir.examine(heir.adopt()[0])
+    assert [data[r.start : r.end] for r in found.records] == [b"one", bytes(1000)]
     heir.close()
 
 
