@@ -7,6 +7,7 @@ has of a column is reported before anything is written, and an integer that it c
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,8 @@ __all__ = ["to_delta"]
 
 _GREATEST: Final = 2**63 - 1
 _DECIMAL_DIGITS: Final = 38
+_SYSTEM_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+"""What Rust writes about an error of the system, whatever the class of the error is in Python."""
 
 
 def to_delta(
@@ -117,6 +120,8 @@ def _write(deltalake: Any, path: Path, reader: Any) -> None:
     except (ReaderError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 (the errors of its schemas are of no other class)
+        if found := _SYSTEM_ERROR.search(str(error)):  # a full disk, for example
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
         raise ExportError(f"expected rows that Delta can hold, got others: {' '.join(str(error).split())}") from None
 
 

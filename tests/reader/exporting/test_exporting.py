@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import resource
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -267,3 +268,15 @@ def test_every_dtype_can_be_written_as_delta(tmp_path: Path) -> None:
         path = tmp_path / str(number)
         to_delta(Batches(*table.to_batches()), path)
         assert deltalake.DeltaTable(str(path)).to_pyarrow_table().num_rows == table.num_rows, code
+
+
+def test_a_full_disk_is_no_fault_of_the_rows_of_a_table(tmp_path: Path) -> None:
+    pytest.importorskip("deltalake")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ExportError, match=r"^expected a file that can be written, got File too large: .*/table$"):
+            to_delta(Batches(pa.record_batch({"a": [1]})), tmp_path / "table")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
