@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -33,6 +34,18 @@ def test_a_second_command_is_told_who_holds_the_lock(tmp_path: Path) -> None:
             StoreAccess(str(tmp_path)).locked("compact").__enter__()
     with store.locked("compact"):
         pass
+
+
+def test_a_full_disk_has_a_lock_for_the_commands_that_make_room(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no file can be written
+    try:
+        with StoreAccess(str(tmp_path)).locked("expire") as check:
+            check()
+            with pytest.raises(StoreBusyError, match="got another command: try again"):
+                StoreAccess(str(tmp_path)).locked("compact").__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Windows has no `flock`; there the file is opened exclusively by its library `msv
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -78,6 +79,7 @@ class LocalLock:
         except OSError:
             text = os.pread(self._file, _LONGEST, 0) if hasattr(os, "pread") else b""
             raise held_by(text.decode(errors="replace"), "") from None
-        os.ftruncate(self._file, 0)
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, holder.encode()[:_LONGEST])
+        with contextlib.suppress(OSError):  # a full disk: the text is for a message, and what makes room needs the lock
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, holder.encode()[:_LONGEST])
