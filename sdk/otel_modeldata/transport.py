@@ -70,7 +70,10 @@ class Transport(Protocol):
         """Try once; blocks until answered."""
 
     def close(self) -> None:
-        """Release the transport; cancels a call in progress."""
+        """Release the transport; cancels a call in progress.
+
+        The call then answers `Retry` with the code CANCELLED; with another one if it knows why it was not done yet.
+        """
 
 
 class ConcurrentTransport(Transport, Protocol):

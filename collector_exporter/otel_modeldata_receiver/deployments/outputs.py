@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..config.receiver import ReceiverConfig
+    from ..exceptions import StoreError
     from ..layout.destination import Destination
     from ..storage.line_sink import LineSink
     from ..telemetry import Instruments
@@ -53,6 +54,7 @@ class Output:
         self._parking: ParkingSink | None = None
         self._task: asyncio.Task[None] | None = None
         self._first_lines = FirstLines(config.shown_store)
+        self._own = sink
         if sink is not None:
             self.sink: LineSink = sink
             self.destinations = Destinations(config.rolling_rate)
@@ -60,7 +62,9 @@ class Output:
         workspace = AzureWorkspace(config.workspace) if config.workspace is not None else None
         self._deployments = deployments = Deployments(config, ask=workspace.datastore if workspace else None)
         store, instance = deployments.store, config.instance
-        self.sink = own = Sink(store, instance=instance, linger=config.linger_seconds, instruments=instruments)
+        self.sink = self._own = own = Sink(
+            store, instance=instance, linger=config.linger_seconds, instruments=instruments
+        )
         put = own.put
         if parks:
             self.sink = self._parking = parking = ParkingSink(
@@ -89,6 +93,10 @@ class Output:
         if self._deployments is not None:
             for mount, store in self._deployments.store.mounts.items():
                 await check_mount(mount, store)
+
+    def trouble(self) -> StoreError | None:
+        """Why lines or payloads that are being stored are not stored yet; None if no attempt has failed."""
+        return None if self._own is None else self._own.trouble()
 
     def start(self) -> None:
         """Watch the deployment files from now on, and deliver what was parked before the start."""

@@ -62,6 +62,8 @@ _ORIGIN: Final = "OTEL_MODELDATA_STORE"
 _REQUEST_INFO: Final = RequestInfo(signal=LOGS, transport="in_process")
 _CLOSE_SECONDS: Final = 5.0
 """How long a close waits for a write in progress, and for data assets that are being written."""
+_TROUBLE_SECONDS: Final = 0.5
+"""How long a close waits for the reason of a write in progress."""
 _FORK_WAITS_SECONDS: Final = 1.0
 """How long a fork waits for the request in progress, so that the child inherits no lock held by a thread here."""
 
@@ -82,6 +84,7 @@ class StoreTransport:
         self._inside = RLock()
         """Held while a request is in progress, and by a fork."""
         self._is_closed = False
+        self._closed_answer: Answer = _CLOSED
         self._attempt: concurrent.futures.Future[bytes] | None = None
         self._loop = LoopThread("otel-modeldata-store")
         instruments = telemetry.instruments()
@@ -133,16 +136,21 @@ class StoreTransport:
         """Return when every line of the request is durable, or when this attempt has failed."""
         with self._inside:
             if self._is_closed:
-                return _CLOSED
+                return self._closed_answer
             self._attempt = self._loop.begin(self._pipeline.accept(request, _REQUEST_INFO))
             if self._is_closed:  # closed in the meantime, and `close` saw no attempt
                 self._attempt.cancel()
-            return _answer(self._attempt)
+            return _answer(self._attempt) or self._closed_answer
 
     def close(self) -> None:
-        """Release the store; a request in progress ends at once, though its lines may still be stored."""
+        """Release the store; a request in progress ends at once, though its lines may still be stored.
+
+        Its answer has the reason why they are not stored yet, if there is one: the store is tried for longer than some
+        programs wait for their last events.
+        """
         if self._is_closed:
             return
+        self._closed_answer = self._trouble() or _CLOSED
         self._is_closed = True
         _transports.discard(self)
         if self._attempt is not None:
@@ -152,6 +160,22 @@ class StoreTransport:
         ):
             self._loop.run(self._release(), _CLOSE_SECONDS)
         self._loop.close(_CLOSE_SECONDS)
+
+    def _trouble(self) -> Retry | None:
+        """Why the request in progress is not stored yet."""
+        if self._attempt is None or self._attempt.done():
+            return None
+        with contextlib.suppress(
+            concurrent.futures.TimeoutError, asyncio.TimeoutError, concurrent.futures.CancelledError
+        ):
+            error = self._loop.run(self._last_error(), _TROUBLE_SECONDS)
+            answer = None if error is None else _answer_to(error)
+            return answer if isinstance(answer, Retry) else None
+        return None
+
+    async def _last_error(self) -> ReceiverError | None:
+        """A coroutine, because the folders change on the loop."""
+        return self._output.trouble()
 
     async def _release(self) -> None:
         self._pipeline.stop()
@@ -171,18 +195,23 @@ class StoreTransport:
 _CLOSED: Final = Retry("CANCELLED", "the store is closed")
 
 
-def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
+def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer | None:
+    """The answer to a request; None if it was cancelled."""
     try:
         answer = result_of(attempt)
     except concurrent.futures.CancelledError:
-        return _CLOSED
+        return None
     except (ReceiverError, TimeoutError) as error:
-        refusal = refusal_of(error)
-        if refusal.trailers:
-            return Retry(refusal.code.name, refusal.message, float(RETRY_SECONDS))
-        return Refused(refusal.code.name, refusal.message)
+        return _answer_to(error)
     partial = ExportLogsServiceResponse.FromString(answer).partial_success
     return Delivered(partial.rejected_log_records, partial.error_message)
+
+
+def _answer_to(error: ReceiverError | TimeoutError) -> Retry | Refused:
+    refusal = refusal_of(error)
+    if refusal.trailers:
+        return Retry(refusal.code.name, refusal.message, float(RETRY_SECONDS))
+    return Refused(refusal.code.name, refusal.message)
 
 
 def _config(url: str, instance: str | None = None) -> configuration.ReceiverConfig:

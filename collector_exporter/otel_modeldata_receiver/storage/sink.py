@@ -87,6 +87,7 @@ class Sink:
         self._large_puts = UploadTurns(self._limits.large_puts)
         self._small_puts = UploadTurns(self._limits.small_puts)
         self._resent = ResentObjects(store)
+        self._put_trouble: StoreError | None = None
         self._closed = False
 
     @property
@@ -186,15 +187,30 @@ class Sink:
         async with turns.turn(tenant_of_folder(name)):
             url = self._objects.pop(name, None)
             if url is None or not content or not await is_stored(self._store, name):
-                url = await retry_for(
-                    lambda: self._store.put(name, content, content_type),
-                    self._limits.retry_seconds,
-                    self._instruments.retries,
-                )
+                try:
+                    url = await retry_for(
+                        lambda: self._try_put(name, content, content_type),
+                        self._limits.retry_seconds,
+                        self._instruments.retries,
+                    )
+                finally:
+                    self._put_trouble = None
             self._objects[name] = url
             if len(self._objects) > self._limits.known_objects:
                 self._objects.popitem(last=False)
             return url
+
+    async def _try_put(self, name: str, content: bytes, content_type: str) -> str:
+        try:
+            return await self._store.put(name, content, content_type)
+        except StoreError as error:
+            self._put_trouble = error
+            raise
+
+    def trouble(self) -> StoreError | None:
+        """Why the last attempt to store something that is not stored yet has failed; None if none has."""
+        found = [writer.trouble for writer in self._folders.writers if writer.task is not None]
+        return next(filter(None, found), self._put_trouble)
 
     def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
         """The folders whose present block is not durable after `seconds` and its size by `rate`.

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 
 _OVERLOADED = "RESOURCE_EXHAUSTED"
+_OF_CLOSED = frozenset({"CANCELLED", "UNKNOWN"})
+"""Codes of a transport that was closed, which say nothing about the endpoint; one is that of an exception."""
 
 _jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
 """A generator of its own: a program that seeds `random` must get the same numbers with this thread as without it."""
@@ -172,8 +174,9 @@ class RetrySender:
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
                 self._settle(items, Outcome(len(part) - rejected, "rejected", detail))
             elif isinstance(answer, Retry):
-                last = self._reporter.outage if self._is_closed else f"{answer.code}: {answer.details}"
-                self.give_up(items, last or NO_ANSWER)
+                if not self._is_closed or answer.code not in _OF_CLOSED:
+                    self._reporter.outage = f"{answer.code}: {answer.details}"
+                self.give_up(items, self._reporter.outage or NO_ANSWER)
             elif len(part) > 1:
                 middle = len(part) // 2
                 parts += (part[middle:], part[:middle])

@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import fcntl
 import json
+import resource
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
@@ -119,6 +120,33 @@ def test_a_close_ends_a_request_in_progress_at_once_and_later_ones_are_not_begun
     transport.close()
     answers.append(transport.send(one("3")))
     assert answers == [Retry("CANCELLED", "the store is closed")] * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "act"), [(1, "append to"), (5 * 2**20, "write")], ids=["in a line", "in a file of its own"]
+)
+def test_a_close_on_a_full_disk_answers_why_the_request_in_progress_is_not_stored(
+    transport: StoreTransport, size: int, act: str
+) -> None:
+    """A limit on the file size simulates a full disk."""
+    answers: list[Answer] = []
+    message = request(record(event_id="1", time_ns=NOON, body=json.dumps([{"x": "x" * size}])))
+    sending = threading.Thread(target=lambda: answers.append(transport.send(message)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        sending.start()
+        wait_until(lambda: transport._trouble() is not None)
+        transport.close()
+        sending.join(30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    (answer,) = answers
+    assert isinstance(answer, Retry)
+    assert answer.code == "UNAVAILABLE"
+    assert answer.details.startswith(f"expected to {act} ")
+    assert ", got File too large: " in answer.details
+    assert transport.send(one("2")) == answer
 
 
 class Interrupted(_thread.RLock):

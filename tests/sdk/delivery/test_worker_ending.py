@@ -98,6 +98,20 @@ def test_on_error_hears_at_the_end_what_the_endpoint_answered_last(
     assert "CANCELLED" not in caplog.text
 
 
+def test_on_error_hears_at_the_end_why_a_request_is_not_done_if_the_transport_knows(delivery_to: OpenDelivery) -> None:
+    def hang(_: list[str]) -> Answer:
+        assert endpoint.closed.wait(30)
+        return Retry("UNAVAILABLE", "no space left")
+
+    endpoint = Endpoint(hang)
+    delivery = delivery_to(endpoint)
+    heard: list[Exception] = []
+    delivery.put(FakeRecord("a"), heard.append)
+    assert delivery.shutdown(0.3) == DeliveryReport(accepted=1, lost={"shutdown": 1})
+    assert [str(error) for error in heard] == ["1 event(s) lost, shutdown: UNAVAILABLE: no space left"]
+    assert delivery.outage() == "UNAVAILABLE: no space left"
+
+
 def test_a_second_shutdown_with_a_shorter_timeout_ends_the_wait_of_the_first(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
     delivery.put(FakeRecord("r"), None)
