@@ -118,6 +118,10 @@ class StoreError(ReceiverError):
         return copy
 
 
+class RemovedError(StoreError):
+    """What was listed is not there when it is read: a receiver or a command has removed it in between."""
+
+
 class StoreCheckError(StoreError):
     """The store cannot be used at all; no write can succeed."""
 

@@ -21,6 +21,7 @@ __all__ = [
     "ExportError",
     "LabelError",
     "ReaderError",
+    "RemovedError",
     "ReplayError",
     "StoreBusyError",
     "StoreUnavailableError",
@@ -36,6 +37,10 @@ class ReaderError(ValueError):
 
 class StoreUnavailableError(ReaderError):
     """The store is missing, cannot be reached, or may not be read."""
+
+
+class RemovedError(StoreUnavailableError):
+    """What the store has listed is not there when it is read: a receiver or a command has removed it in between."""
 
 
 class StoreBusyError(StoreUnavailableError):

@@ -43,7 +43,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContentSettings
 
-from ..exceptions import StoreCheckError, StoreError
+from ..exceptions import RemovedError, StoreCheckError, StoreError
 from ..time_limit import timeout
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
 from .chunked_body import LARGE_BYTES, ChunkedBody, md5
@@ -376,7 +376,8 @@ class AzureBlobStore:
                 f"{expected}, got no credential: set {CONNECTION_STRING_VARIABLE}, or sign in with an identity "
                 f"that has the role {_PERMISSION!r}"
             )
-        return StoreError(
+        kind = RemovedError if code == "BlobNotFound" else StoreError
+        return kind(
             f"{expected}, got {_reason(error, status, code)}: check that the account can be reached (opened by "
             f"{self._opened_by})"
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ..daemon_executor import DaemonExecutor
-from ..exceptions import StoreCheckError, StoreError
+from ..exceptions import RemovedError, StoreCheckError, StoreError
 from .durable_file import (
     FLAGS,
     BusyError,
@@ -327,6 +327,8 @@ def _read(path: Path, start: int, end: int) -> bytes:
         with path.open("rb") as file:
             file.seek(start)
             return file.read(end - start)
+    except FileNotFoundError:
+        raise RemovedError(f"expected to read {str(path)!r}, got no such file: it was removed, run it again") from None
     except OSError as error:
         raise _failure("read", path, error) from error
 

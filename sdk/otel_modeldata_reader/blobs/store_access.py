@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from ..exceptions import StoreBusyError, StoreUnavailableError
+from ..exceptions import RemovedError, StoreBusyError, StoreUnavailableError
 from .byte_ranges import ByteRange
 from .compacted_name import PARQUET
 from .opened_store import OpenedStore, in_one_sentence
@@ -344,6 +344,7 @@ class StoreAccess:
 
     def _result(self, future: Future[_T]) -> _T:
         from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
+        from otel_modeldata_receiver.exceptions import RemovedError as Removed  # noqa: PLC0415 (see above)
         from otel_modeldata_receiver.storage.locking.store_lock import (  # noqa: PLC0415 (see above)
             LockHeldError,
             LockLostError,
@@ -353,6 +354,8 @@ class StoreAccess:
             return future.result()
         except (LockHeldError, LockLostError) as error:
             raise StoreBusyError(str(error)) from None
+        except Removed as error:
+            raise RemovedError(in_one_sentence(error)) from None
         except (ReceiverError, UnicodeError) as error:  # a folder whose name is no text of Unicode
             raise StoreUnavailableError(in_one_sentence(error)) from None
 

@@ -14,15 +14,15 @@ from ..blobs.compacted_name import manifest_name
 from ..exceptions import ReaderError, StoreUnavailableError
 from ..index.line_ids import plain_id
 from ..progress import Progress
-from ..report import counted
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
 from .choosing.scope_choice import choose
 from .choosing.selection import Selection
+from .deliveries import beside_deliveries
 from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
 from .places import delivered_name, objects_of, orphans_in, places_in
-from .receipt import Receipt
+from .receipt import Receipt, unreadable_parts
 from .recovery import finished, recovered, tool
 from .rewriting.blob_rewrite import BlobRewriter
 from .rewriting.compacted_eraser import clean_compacted
@@ -80,13 +80,16 @@ def erase(  # noqa: PLR0913 (most are keywords)
     with quarantine_condition(request.scope, request.where) as condition:
         info = _info(request, by, reason)
         if dry_run:
-            return _would_erase(store, request, condition, info)
+            return beside_deliveries(lambda: _would_erase(store, request, condition, info))
         with store.locked("erase") as check:
-            journals = recovered(store, check)
-            known = journals.get(info.id)
-            journal = known or Journal(store, info, check)
-            journal.completed_by(by, reason)
-            return _Run(store, request, journal, check, condition, keep=keep).run(is_begun=known is not None)
+
+            def work() -> Receipt:
+                known = recovered(store, check).get(info.id)
+                journal = known or Journal(store, info, check)
+                journal.completed_by(by, reason)
+                return _Run(store, request, journal, check, condition, keep=keep).run(is_begun=known is not None)
+
+            return beside_deliveries(work)
 
 
 def resume(store: StoreAccess, keep: Callable[[Receipt], object] = lambda _: None) -> list[Receipt]:
@@ -102,13 +105,18 @@ def resume(store: StoreAccess, keep: Callable[[Receipt], object] = lambda _: Non
     receipts: list[Receipt] = []
     wrong: list[ReaderError] = []
     with store.locked("erase") as check:
-        for journal in recovered(store, check).values():
-            if journal.info.kind != "erase":
+        for found in recovered(store, check).values():
+            if found.info.kind != "erase":
                 continue
-            try:
+
+            def work(journal: Journal = found) -> Receipt:
+                journal = recovered(store, check).get(journal.info.id, journal)
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
-                    receipts.append(_Run(store, request, journal, check, condition, keep=keep).run(is_begun=True))
+                    return _Run(store, request, journal, check, condition, keep=keep).run(is_begun=True)
+
+            try:
+                receipts.append(beside_deliveries(work))
             except StoreUnavailableError:
                 raise
             except ReaderError as error:  # a damaged journal must not keep others from being completed
@@ -371,21 +379,11 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         undecided=chosen.undecided,
         unfound=chosen.unfound,
         unidentified=chosen.unidentified,
-        problems=_problems(chosen),
+        problems=unreadable_parts(chosen.distrusted),
         later=chosen.later,
         sample=() if is_done or not hours else tuple(_sample(chosen)),
         **more,
     )
-
-
-def _problems(chosen: Chosen) -> tuple[str, ...]:
-    if not chosen.distrusted:
-        return ()
-    problem = (
-        f"{counted(chosen.distrusted, 'folder')} with Parquet files that cannot be read: the condition was not "
-        "evaluated for what only they have; see audit"
-    )
-    return (problem,)
 
 
 def _sample(chosen: Chosen) -> list[str]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
+from ..report import counted
+
 if TYPE_CHECKING:
     from .tombstone import BlobChange, ErasedHour
 
-__all__ = ["Receipt"]
+__all__ = ["Receipt", "unreadable_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +91,14 @@ class Receipt:
 
         facts = asdict(self) | {"hours": msgspec.to_builtins(self.hours), "blobs": msgspec.to_builtins(self.blobs)}
         return facts | {"events": self.events, "rows": self.rows, "size": self.size}
+
+
+def unreadable_parts(folders: int) -> tuple[str, ...]:
+    """The problem of folders with Parquet files that cannot be read; none of no folder."""
+    if not folders:
+        return ()
+    problem = (
+        f"{counted(folders, 'folder')} with Parquet files that cannot be read: the condition was not "
+        "evaluated for what only they have; see audit"
+    )
+    return (problem,)

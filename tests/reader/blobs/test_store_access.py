@@ -14,6 +14,7 @@ from otel_modeldata_reader import StoreUnavailableError, UnknownNameError
 from otel_modeldata_reader.auditing.audit import Selection, audit
 from otel_modeldata_reader.blobs import store_access
 from otel_modeldata_reader.blobs.store_access import StoreAccess
+from otel_modeldata_reader.exceptions import RemovedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,3 +175,17 @@ def test_names_that_no_store_reads_are_left_out_and_audited(tmp_path: Path) -> N
         )
     ]
     store.close()
+
+
+@pytest.mark.parametrize("is_distant", [False, True], ids=["folder", "container"])
+def test_a_blob_that_is_gone_when_it_is_read_is_an_error_of_its_own(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_distant: bool
+) -> None:
+    monkeypatch.setattr("otel_modeldata_reader.blobs.opened_store._RETRY_SECONDS", 0.0)
+    url, reason = str(tmp_path), r"got no such file: it was removed, run it again$"
+    if is_distant:
+        azurite: Azurite = request.getfixturevalue("azurite")
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+        url, reason = f"az://{azurite.new_container()}", "got 404 BlobNotFound"
+    with pytest.raises(RemovedError, match=reason):
+        StoreAccess(url).read("shop/blue/gone.jsonl", 1)
