@@ -16,7 +16,7 @@ from otel_modeldata_reader.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["WIDTH", "columns", "fitting", "size_text", "wrapped", "writer"]
+__all__ = ["WIDTH", "columns", "fitting", "printable_lines", "size_text", "wrapped", "writer"]
 
 WIDTH: Final = 80
 """Columns of a table, on every terminal."""
@@ -26,7 +26,7 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def writer() -> Callable[..., None]:
-    """A function that writes a text; lines are never wrapped, so that paths can be copied.
+    """A function that writes a text; lines are never wrapped, so that paths can be copied, and steer no terminal.
 
     It takes the text, and optionally a style of rich, and `end` as `print` does.
     """
@@ -42,9 +42,14 @@ def writer() -> Callable[..., None]:
     console = _Stdout(highlight=False, emoji=False)  # `:smile:` in data is no emoji
 
     def styled(text: str, style: str | None = None, end: str = "\n") -> None:
-        console.print(text, style=style, end=end, markup=False, soft_wrap=True)
+        console.print(printable_lines(text), style=style, end=end, markup=False, soft_wrap=True)
 
     return styled
+
+
+def printable_lines(text: str) -> str:
+    """`text`, which steers no terminal; its lines stay lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def fitting(text: str, width: int = WIDTH) -> str:
@@ -96,4 +101,4 @@ def columns(text: str) -> int:
 
 
 def _plain(text: str, style: str | None = None, end: str = "\n") -> None:  # noqa: ARG001 (see `writer`)
-    sys.stdout.write(f"{text}{end}")
+    sys.stdout.write(f"{printable_lines(text)}{end}")

@@ -10,6 +10,7 @@ import msgspec
 
 from otel_modeldata_reader.auditing.finding import FAULTS, SHOWN, faults_of, findings, name_of, notes
 from otel_modeldata_reader.auditing.reconciliation import shown_ranges
+from otel_modeldata_reader.printable import printable
 from otel_modeldata_reader.report import counted
 
 from ..terminal import WIDTH, writer
@@ -63,16 +64,16 @@ def show(audit: Audit, store: str) -> None:
     read = (counted(audit.blobs, "blob"), counted(audit.ledger.lines, "line"), counted(audit.size, "byte"))
     say(f"{store}: {', '.join(read)}", "bold")
     for result in audit.reconciliations:
-        say(f"{name_of(result)}\n    {_figures(result)}", None if result.is_accounted_for else "red")
+        say(f"{printable(name_of(result))}\n    {_figures(result)}", None if result.is_accounted_for else "red")
     for name, fault in faults_of(audit).items():
         for location in fault.locations[:SHOWN]:
-            say(f"  {location.blob}, line {location.line}: {location.reason}")
+            say(printable(f"  {location.blob}, line {location.line}: {location.reason}"))
         if fault.count > SHOWN:
             say(f"  and {fault.count - SHOWN:,} more {FAULTS[name]}")
     for one in findings(audit):
-        say(f"finding: {one.sentence}", "bold red")
+        say(printable(f"finding: {one.sentence}"), "bold red")
     for one in notes(audit):
-        say(f"note: {one.sentence}", "dim")
+        say(printable(f"note: {one.sentence}"), "dim")
     for action in dict.fromkeys(one.action for one in findings(audit) if one.action):
         say(f"to do: {action}")
     if not findings(audit) and (audit.blobs or audit.reconciliations):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
-from ..terminal import WIDTH, writer
+from ..terminal import WIDTH, printable_lines, writer
 from .row_table import row_table
 
 if TYPE_CHECKING:
@@ -86,7 +86,11 @@ def _more_columns(hidden: int) -> str:
 
 
 def _write(content: bytes) -> None:
+    """Write rows for programs as they are; in a terminal, where people read them, nothing in them steers it."""
     buffer = getattr(sys.stdout, "buffer", None)
+    if sys.stdout.isatty():
+        sys.stdout.write(printable_lines(content.decode()))
+        return
     if buffer is None:  # a test's
         sys.stdout.write(content.decode())
         return

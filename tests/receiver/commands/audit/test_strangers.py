@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audited_lines import BLOB, faults, line, stored
-from audited_store import audited, write_event
+from audited_store import audited, run, write_event
+from read_lines import line as read_line
+from read_lines import write
 
 from otel_modeldata_reader.auditing.quarantine_line import identify
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
@@ -74,3 +76,14 @@ def test_a_store_with_empty_blobs_only_has_nothing_to_audit(tmp_path: Path, caps
     (blob,) = tmp_path.glob("credit/**/*.jsonl")
     blob.write_bytes(b"\n")
     assert audited(capsys, tmp_path) == (3, {})
+
+
+def test_the_name_of_a_producer_steers_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A receiver refuses control characters, but not the others, and not everyone who writes is a receiver."""
+    nasty = "\x1b[2J\x9b31m\u202e\nfinding: none"
+    write(tmp_path, [read_line(producer=nasty, sequence="1"), b"torn " + nasty.encode() + b"\n"])
+    code, out, error = run(capsys, tmp_path, "--running")
+    assert code == 1
+    assert "producer \\x1b[2J\\x9b31m\\u202e\\nfinding: none\n" in out
+    assert [one for one in out + error if not one.isprintable() and one != "\n"] == []
+    assert "finding: none" not in (out + error).splitlines()

@@ -194,3 +194,19 @@ def test_a_float_of_4_bytes_has_the_digits_that_were_collected(
     assert query(capsys, sql, "--store", tmp_path, "--json")[1] == '{"score":0.71,"embedding":[0.1]}\n'
     assert query(capsys, sql, "--store", tmp_path, "--csv")[1] == '"score","embedding"\n0.71,"[0.1]"\n'
     assert query(capsys, sql, "--store", tmp_path)[1].splitlines()[1] == " 0.71  [0.1]"
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_rows_for_programs_steer_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    nasty = "\x1b[2J\x9b31m\u202e\n"
+    write(tmp_path, [line([{nasty: nasty}])])
+    statement = ["SELECT * EXCLUDE (row_id) FROM model_inputs", form, "--store", str(tmp_path)]
+    code, piped, _ = query(capsys, *statement)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    again, shown, _ = query(capsys, *statement)
+    assert (code, again) == (0, 0)
+    assert "\x9b31m\u202e" in piped
+    assert "\\x9b31m\\u202e" in shown
+    assert [one for one in shown if not one.isprintable() and one != "\n"] == []
