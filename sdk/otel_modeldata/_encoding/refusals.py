@@ -24,6 +24,8 @@ _REASONS: Final[dict[type[Exception], str]] = {
     OverflowError: OUT_OF_RANGE,
     RecursionError: "expected values nested at most about 1000 deep, got more: flatten them",
 }
+_LONG_INTEGER: Final = "integer string conversion"
+"""Part of what Python says about an integer of more than 4,300 digits: its text takes too long to make."""
 _AT_ONCE: Final = 1024
 """Rows that are tried in one go, to find the first that fails."""
 
@@ -67,6 +69,8 @@ def _reason(values: Any, encoder: msgspec.json.Encoder) -> str | None:
         for kind, reason in _REASONS.items():
             if isinstance(error, kind):
                 return reason
+        if _LONG_INTEGER in str(error):
+            return OUT_OF_RANGE
         got = error if isinstance(error, TypeError) else _type_of(values)
         return f"expected a value that JSON can carry, got {got}: convert it first"
     return None

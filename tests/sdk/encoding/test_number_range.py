@@ -41,3 +41,9 @@ def test_numbers_in_range_and_text_of_many_digits_are_collected(cell: Any) -> No
         Collector(name="model_inputs").collect(pd.DataFrame({"n": pd.Series([cell, 10**20], dtype=object)}))
     (event,) = captured.events
     assert event.rows[0] == {"n": float(cell) if isinstance(cell, Decimal) else cell}
+
+
+@pytest.mark.parametrize("cell", [10**5000, [10**5000], {"a": -(10**5000)}], ids=["int", "list", "dict"])
+def test_so_is_an_integer_of_which_python_makes_no_text(cell: Any) -> None:
+    with pytest.raises(UnsupportedValueError, match=r"^column 'n', row 0: expected numbers of at most 1\.8e308, got a"):
+        Collector(name="model_inputs").collect(pd.DataFrame({"n": pd.Series([cell], dtype=object)}))
