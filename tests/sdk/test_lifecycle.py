@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 import subprocess
 import sys
 import textwrap
@@ -112,6 +113,7 @@ def test_a_forked_child_has_its_own_producer_and_sends_only_its_own(backend: Rec
         COLLECT
         + """
 import os
+import resource
 child = os.fork()
 for n in range(10):
     collector.collect(pd.DataFrame({"from": ["parent" if child else "child"]}))
@@ -199,6 +201,24 @@ def test_a_report_that_cannot_be_written_is_one_log_line(
     assert report == DeliveryReport(accepted=1, delivered=1)
     assert [r.getMessage().split(":")[0] for r in caplog.records if r.levelname == "WARNING"] == [
         f"the report of producer {report.producer} cannot be written"
+    ]
+
+
+def test_on_a_full_disk_no_part_of_a_report_is_left_and_a_second_shutdown_does_not_say_it_again(
+    backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "reports"))
+    otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        for _ in range(2):
+            assert otel_modeldata.shutdown(60) == DeliveryReport(accepted=1, delivered=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "reports").iterdir()) == []
+    assert [r.getMessage().rpartition("] ")[2] for r in caplog.records if r.levelname == "WARNING"] == [
+        "File too large"
     ]
 
 

@@ -6,6 +6,7 @@ This module imports neither gRPC nor pandas, so `lifecycle.py` and `metrics.py` 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -57,7 +58,8 @@ class Process:
             try:
                 _write(self.report_folder, report)
             except OSError as error:
-                logger.warning("the report of producer %s cannot be written: %s", self.producer, error)
+                message = "the report of producer %s cannot be written: %s"
+                _once.log(logging.WARNING, f"report {self.producer}", message, self.producer, error)
         return report
 
     def _report_missing(self, report: DeliveryReport) -> None:
@@ -110,8 +112,13 @@ def _write(folder: Path, report: DeliveryReport) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{report.producer}.json"
     part = path.with_suffix(".part")
-    part.write_text(report.to_json(), "utf-8")
-    part.replace(path)
+    try:
+        part.write_text(report.to_json(), "utf-8")
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # what a full disk had room for
+            part.unlink()
+        raise
 
 
 current: Process | None = None
