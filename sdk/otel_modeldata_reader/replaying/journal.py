@@ -35,6 +35,8 @@ CREATE INDEX IF NOT EXISTS answers_by_id ON answers (correlationid);
 _ADD: Final = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OK: Final = "(status BETWEEN 200 AND 299 AND error IS NULL)"
 _FOLDER_MODE: Final = 0o700
+_LOCKED: Final = "locked"
+"""Part of what SQLite says about a file that another process writes."""
 """Answers are as confidential as the store."""
 
 
@@ -96,6 +98,8 @@ class Journal:
             self._prepare(facts)
         except sqlite3.OperationalError as error:
             self.close()
+            if _LOCKED not in str(error):  # a full disk, for example
+                raise ReplayError(f"expected a folder that can be written, got {error}: {folder}") from None
             raise ReplayError(
                 f"expected a journal that only this process writes, got {error}, {path}: wait until the other replay "
                 "ends"

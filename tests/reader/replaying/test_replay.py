@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ from otel_modeldata_reader.replaying import (
     Tolerance,
     target_of,
 )
+from otel_modeldata_reader.replaying.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,6 +283,16 @@ def test_only_one_process_writes_a_journal(store: Path, tmp_path: Path) -> None:
     assert found.answered == REQUESTS
     assert len(errors) == 1
     assert errors[0].startswith("expected a journal that only this process writes, got database is locked")
+
+
+def test_a_full_disk_is_no_other_replay(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(ReplayError, match=r"^expected a folder that can be written, got .+: .*/replay$"):
+            Journal(tmp_path / "replay", {}, resume=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(
