@@ -17,6 +17,7 @@ ReceiverError
 ├── AssetError            a data asset is not registered yet; the registration is retried, lines do not wait for it
 ├── ShuttingDownError     the receiver is stopping; the client is asked to retry
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
+    ├── RemovedError      what was listed is gone when it is read
     ├── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
     ├── PlaceError        neither the place of one tenant nor its parked blobs take lines, though the store works
     └── DatastoreError    a datastore of a deployment file cannot make lines durable now; they are parked

@@ -3,6 +3,7 @@
 ```
 ReaderError                     also a ValueError
 ├── StoreUnavailableError       the store is missing, cannot be reached, or may not be read
+│   ├── RemovedError            what was listed is gone when it is read: run it again
 │   └── StoreBusyError          another command is changing the store
 ├── UnknownNameError            no such collection, column or id in the store; the message has the nearest ones
 ├── WindowError                 `since` and `until` are no times, or are reversed
