@@ -11,7 +11,7 @@ from ..progress import Progress
 from .places import collections_in_scope, places_in
 from .rewriting.blob_rewrite import changed_lines
 from .rewriting.compacted_eraser import CompactedEraser
-from .rewriting.compacted_rows import manifests_of
+from .rewriting.compacted_rows import manifests_with_lines
 from .rewriting.erased_counts import ErasedCounts, joined_hours
 from .rewriting.line_blocks import line_blocks, lines_in
 from .rewriting.line_eraser import LineEraser
@@ -86,9 +86,9 @@ def compacted_in(erasers: Erasers, objects: Sequence[StoredObject]) -> Iterator[
     for root, collection in collections_in_scope(objects, erasers.scope).items():
         if erasers.only and root != erasers.scope:
             continue
-        for manifest in manifests_of(erasers.store, collection):
+        for manifest, has_lines in manifests_with_lines(erasers.store, collection):
             lines = LineEraser(erasers.selection, erasers.store, root, manifest.lines_folder, erasers.payloads)
-            yield CompactedEraser(erasers.store, erasers.selection, root, lines), manifest
+            yield CompactedEraser(erasers.store, erasers.selection, root, lines, has_lines=has_lines), manifest
 
 
 def has_chosen(store: StoreAccess, place: Place, eraser: Eraser, start: int, progress: Progress) -> tuple[int, bool]:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...exceptions import ReaderError
 from ...index.line_ids import id_of_row, plain_id, span_ids_of
@@ -339,22 +337,30 @@ def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]
     """The events of a collection: those of its lines, then those of Parquet files whose lines are dropped."""
     payloads = Payloads(store, collection.objects)
     everything = window_of(None, None)
+    manifests = list(manifests_of(store, collection))
+    dropped = frozenset[str]().union(*map(dropped_blobs, manifests))
+    reused = {one.name for manifest in manifests for one in manifest.blobs if not one.dropped and one.name in dropped}
+    in_lines: set[str | None] = set()
+    """The ids of events in blobs that have the names of dropped ones: the files do not say which of the two it is."""
     for events in event_batches(store, collection.blobs, everything, Tally(strict=False), ids=NoIds()):
         for one, blob in zip(events.envelopes, events.blobs, strict=True):
+            if blob in reused and one.id:
+                in_lines.add(one.id)
             data = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
             trace_id = span_ids_of(one.traceparent)[0]
             present = _present(data, one.erasedrows)
             yield _Event(one.id, one.correlationid, trace_id, present, is_known=data is not None)
-    there = pa.array([blob.name for blob in collection.blobs], pa.string())
-    for manifest in manifests_of(store, collection):
-        for read in row_groups(store, manifest):
-            group = replace(read, table=read.table.filter(pc.invert(pc.is_in(read.table[BLOB], value_set=there))))
+    for manifest in manifests:
+        for group in row_groups(store, manifest):
             if group.part.kind == "rows":
                 for found in group.events():
-                    yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
+                    if found.id not in in_lines:
+                        yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
                 continue
             for line, name in zip(group.lines(), group.table[BLOB].to_pylist(), strict=True):
                 keys, envelope = keys_of(members_of(line) or {}), decode_line(line)
+                if (keys.id or None) in in_lines:
+                    continue
                 is_elsewhere = envelope is not None and envelope.dataref is not None
                 content = payloads.read(envelope, name) if envelope is not None and is_elsewhere else keys.data
                 present = _present(content, keys.erased)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from otel_modeldata import semconv
 
-from ...blobs.checksum import BlobChecksum
+from ...blobs.checksum import BlobChecksum, checksum_of
 from ...blobs.compacted_name import compacted_name, manifest_name
 from ...blobs.listing import hours_of
 from ...compacted.manifest import LineCounts, encode_manifest
@@ -68,21 +68,29 @@ class CompactedEraser:
         selection: the chosen rows.
         root: the collection's folder.
         lines: what erases from the lines of events that are kept as JSON.
+        has_lines: whether lines are there that were to be dropped, see `manifests_with_lines`.
     """
 
-    def __init__(self, store: StoreAccess, selection: Selection, root: str, lines: LineEraser) -> None:
+    def __init__(
+        self, store: StoreAccess, selection: Selection, root: str, lines: LineEraser, *, has_lines: bool = False
+    ) -> None:
         self._store = store
         self._selection = selection
         self._root = root
         self._lines = lines
         self._in_rows = selection.in_rows(root)
+        self._has_lines = has_lines
 
     def has_chosen(self, manifest: Manifest) -> bool:
         """Whether a file of a folder has chosen rows, also those whose lines are there, or may have some.
 
+        So it is if lines are there that were to be dropped: a copy of their blob would have them a second time.
+
         Raises:
             ReaderError: a file is damaged that has the only copy of rows, or the store cannot be read.
         """
+        if self._has_lines:
+            return True
         try:
             return any(self._kept(group).changes for group in row_groups(self._store, manifest, every=True))
         except DamagedPartError as error:
@@ -150,7 +158,7 @@ class CompactedEraser:
             tool=tool,
             hours=counts.hours,
             numbers=counts.numbers,
-            blobs=(BlobChange(old=_checksum(manifest, encode_manifest(manifest)), new=_maybe(new, content)),),
+            blobs=(BlobChange(old=self._stored(manifest), new=_maybe(new, content)),),
             objects=objects,
             removes=tuple(dict.fromkeys(removes)),
         )
@@ -161,6 +169,12 @@ class CompactedEraser:
         remove_now(self._store, step.blobs[0].old.name)
         clean_compacted(self._store, manifest.folder, new, check)
         return step
+
+    def _stored(self, manifest: Manifest) -> BlobChecksum:
+        """What the store has of a manifest; the one in memory may say of other blobs that they are dropped."""
+        name = manifest_name(manifest.root, manifest.date, manifest.number)
+        size = next((one.size for one in self._store.walk(manifest.folder) if one.name == name), 0)
+        return checksum_of(self._store, name, size)
 
     def _next(self, manifest: Manifest, writer: PartWriter) -> Manifest | None:
         """The manifest of what is left; None if no line is dropped, so that lines have everything."""

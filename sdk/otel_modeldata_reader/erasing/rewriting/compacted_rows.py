@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...blobs.checksum import checksum_of
 from ...blobs.compacted_name import compacted_folder
 from ...compacted.folder_sources import newest_manifest
 from ...compacted.manifest import ManifestError
@@ -28,10 +30,18 @@ if TYPE_CHECKING:
 
     from ...blobs.listing import CollectionBlobs
     from ...blobs.store_access import StoreAccess
-    from ...compacted.manifest import Manifest, Part
+    from ...compacted.manifest import CoveredBlob, Manifest, Part
     from ...lines.erased_rows import RowRanges
 
-__all__ = ["CompactedEvent", "RowGroupRows", "dropped_blobs", "manifests_of", "row_groups", "starts_of"]
+__all__ = [
+    "CompactedEvent",
+    "RowGroupRows",
+    "dropped_blobs",
+    "manifests_of",
+    "manifests_with_lines",
+    "row_groups",
+    "starts_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +103,24 @@ class RowGroupRows:
 
 
 def manifests_of(store: StoreAccess, collection: CollectionBlobs) -> Iterator[Manifest]:
-    """The newest manifest of each compacted folder.
+    """The newest manifest of each compacted folder; see `manifests_with_lines`.
 
     Raises:
         ReaderError: one is damaged, so that it is not known which rows its files have; or it cannot be read.
     """
+    return (manifest for manifest, _ in manifests_with_lines(store, collection))
+
+
+def manifests_with_lines(store: StoreAccess, collection: CollectionBlobs) -> Iterator[tuple[Manifest, bool]]:
+    """The newest manifest of each compacted folder, and whether lines that it says are dropped are there.
+
+    They are if the command was killed before it removed them, or if their blob grew at that moment. Such a blob is
+    not `dropped` here: what is erased goes from its lines, and the files would have the others once more.
+
+    Raises:
+        ReaderError: as for `manifests_of`.
+    """
+    sizes = {blob.name: blob.size for blob in collection.blobs}
     for date, files in sorted(collection.compacted.items()):
         try:
             manifest = newest_manifest(store, collection.root, date, files)
@@ -106,8 +129,22 @@ def manifests_of(store: StoreAccess, collection: CollectionBlobs) -> Iterator[Ma
             raise ReaderError(
                 f"{error}; if the lines of {folder} are there, remove that folder and run it again"
             ) from None
-        if manifest is not None:
-            yield manifest
+        if manifest is None:
+            continue
+        kept = {
+            one.name
+            for one in manifest.blobs
+            if one.dropped and 0 < one.size <= sizes.get(one.name, 0) and _has_bytes(store, one)
+        }
+        blobs = tuple(
+            msgspec.structs.replace(one, dropped=one.dropped and one.name not in kept) for one in manifest.blobs
+        )
+        yield msgspec.structs.replace(manifest, blobs=blobs) if kept else manifest, bool(kept)
+
+
+def _has_bytes(store: StoreAccess, covered: CoveredBlob) -> bool:
+    """Whether the blob that has the name now is the one that was dropped."""
+    return checksum_of(store, covered.name, covered.size).sha256 == covered.sha256
 
 
 def dropped_blobs(manifest: Manifest) -> frozenset[str]:
