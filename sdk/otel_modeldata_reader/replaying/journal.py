@@ -35,9 +35,9 @@ CREATE INDEX IF NOT EXISTS answers_by_id ON answers (correlationid);
 _ADD: Final = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OK: Final = "(status BETWEEN 200 AND 299 AND error IS NULL)"
 _FOLDER_MODE: Final = 0o700
+"""Answers are as confidential as the store."""
 _LOCKED: Final = "locked"
 """Part of what SQLite says about a file that another process writes."""
-"""Answers are as confidential as the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
