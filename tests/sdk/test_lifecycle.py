@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
-import resource
+import os
 import subprocess
 import sys
 import textwrap
@@ -113,7 +114,7 @@ def test_a_forked_child_has_its_own_producer_and_sends_only_its_own(backend: Rec
         COLLECT
         + """
 import os
-import resource
+import os
 child = os.fork()
 for n in range(10):
     collector.collect(pd.DataFrame({"from": ["parent" if child else "child"]}))
@@ -209,16 +210,17 @@ def test_on_a_full_disk_no_part_of_a_report_is_left_and_a_second_shutdown_does_n
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "reports"))
     otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
-        for _ in range(2):
-            assert otel_modeldata.shutdown(60) == DeliveryReport(accepted=1, delivered=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def write_some(path: Path, text: str, _: str) -> None:
+        path.write_bytes(text[:10].encode())
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.write_text", write_some)
+    for _ in range(2):
+        assert otel_modeldata.shutdown(60) == DeliveryReport(accepted=1, delivered=1)
     assert list((tmp_path / "reports").iterdir()) == []
     assert [r.getMessage().rpartition("] ")[2] for r in caplog.records if r.levelname == "WARNING"] == [
-        "File too large"
+        os.strerror(errno.ENOSPC)
     ]
 
 
