@@ -116,7 +116,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self.lines = 0
 
-    async def append(self, _: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, _: str, lines: Sequence[Line], *, callers: int = 1) -> Appended:
         self.lines += len(lines)
         return Appended(len(lines), 0)
 

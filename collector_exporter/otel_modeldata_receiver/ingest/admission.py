@@ -43,15 +43,15 @@ class Admission:
         self._requests = 0
         self.in_flight_bytes = 0
 
-    def admit(self, tenant: str, size: int) -> None:
-        """Take `size` bytes of the budget for `tenant`; every call that returns needs one `release`.
+    def admit(self, tenant: str, size: int, requests: int = 1) -> None:
+        """Take `size` bytes of the budget for requests of `tenant`; every call that returns needs one `release`.
 
         Raises:
             OverloadedError: the budget, or the tenant's share of it, is used up; a retry a moment later may succeed.
         """
         held = self._tenants.get(tenant, 0)
         left = self._budget - self.in_flight_bytes - size
-        if left < 0 or self._requests >= MAX_REQUESTS:
+        if left < 0 or self._requests + requests > MAX_REQUESTS:
             raise OverloadedError(
                 f"expected at most {self._budget} bytes and {MAX_REQUESTS} requests in flight, got {size} more on top "
                 f"of {self.in_flight_bytes} in {self._requests} requests; send again in a moment"
@@ -62,12 +62,12 @@ class Admission:
                 f"more on top of {held}: the rest is kept for other deployments; send again in a moment"
             )
         self._tenants[tenant] = held + size
-        self._requests += 1
+        self._requests += requests
         self.in_flight_bytes += size
 
-    def release(self, tenant: str, size: int) -> None:
+    def release(self, tenant: str, size: int, requests: int = 1) -> None:
         """Give back what `admit` took; a tenant that holds nothing is removed."""
-        self._requests -= 1
+        self._requests -= requests
         self.in_flight_bytes -= size
         held = self._tenants.get(tenant, 0) - size  # absent while it holds empty requests only
         if held:

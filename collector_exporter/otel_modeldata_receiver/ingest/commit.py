@@ -68,7 +68,9 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 _ALL_STORED: Final = Committed()
 
 
-async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bool = False) -> Committed:
+async def commit(
+    sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bool = False, callers: int = 1
+) -> Committed:
     """Make `mapped` durable.
 
     Args:
@@ -76,13 +78,14 @@ async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bo
         mapped: the lines, large payloads and rejected records of a request.
         arrival_ns: when the request arrived, ns since the epoch.
         lingers: whether lines wait for others before an append.
+        callers: how many requests it is.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
     at_once = _FOLDERS_AT_ONCE if lingers else _FOLDERS_WITHOUT_LINGER
     if not mapped.large and not mapped.rejected and not mapped.defects:
-        return await _append(sink, mapped.lines, at_once)
+        return await _append(sink, mapped.lines, at_once, callers)
     committed = await _all(
         _append(sink, mapped.lines, at_once),
         quarantine(sink, mapped.rejected, arrival_ns),
@@ -149,11 +152,11 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     return await _append(sink, {large.event.folder: [line]})
 
 
-async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]], at_once: int = 1) -> Committed:
+async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]], at_once: int = 1, callers: int = 1) -> Committed:
     """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        _, duplicates, parked = await sink.append(folder, group)
+        _, duplicates, parked = await sink.append(folder, group, callers=callers)
         return Committed(duplicates=duplicates, parked=parked) if duplicates or parked else _ALL_STORED
     return await _append_to_many(sink, _in_turns(lines, at_once), min(len(lines), at_once))
 

@@ -63,7 +63,7 @@ class Arrived:
 @dataclass(slots=True)
 class _Late:
     digest: bytes
-    task: asyncio.Task[bytes]
+    task: asyncio.Future[bytes]
     until: float = field(default=float("inf"))
 
 
@@ -74,7 +74,7 @@ class LateAnswers:
         self._late: dict[_Key, _Late] = {}
         """Of several requests of one sender with the same size, the latest."""
 
-    def add(self, request: Known, info: RequestInfo, task: asyncio.Task[bytes]) -> None:
+    def add(self, request: Known, info: RequestInfo, task: asyncio.Future[bytes]) -> None:
         """Remember `task`, which makes a request durable, unless it has ended."""
         if task.done():  # as for nearly all requests
             return
@@ -87,12 +87,17 @@ class LateAnswers:
         late = self._late[key] = _Late(request.digest, task)
         loop = asyncio.get_running_loop()
 
-        def ended(_: asyncio.Task[bytes]) -> None:
+        def ended(_: asyncio.Future[bytes]) -> None:
             late.until = loop.time() + KEPT_SECONDS
 
         task.add_done_callback(ended)
 
-    def find(self, request: Known, info: RequestInfo) -> asyncio.Task[bytes] | None:
+    def has(self, request: Known, info: RequestInfo) -> bool:
+        """Whether it goes on without a sender, or did."""
+        late = self._late.get(_key(request, info)) if self._late else None
+        return late is not None and late.digest == request.digest
+
+    def find(self, request: Known, info: RequestInfo) -> asyncio.Future[bytes] | None:
         """The work that makes the same request durable, under way or done; None if it is unknown or failed.
 
         It is forgotten here. If its sender gives up again before it ends, the caller adds it again.
@@ -120,7 +125,7 @@ def _digest(message: bytes) -> bytes:
     return hashlib.sha256(message).digest()
 
 
-def pass_on(task: asyncio.Task[bytes], answer: asyncio.Future[bytes]) -> None:
+def pass_on(task: asyncio.Future[bytes], answer: asyncio.Future[bytes]) -> None:
     """Resolve `answer` as `task` ended."""
     if task.cancelled():
         answer.cancel()
@@ -138,5 +143,5 @@ def _key(request: Known, info: RequestInfo) -> _Key:
     return request.signal.name, info.client, request.size
 
 
-def _has_answer(task: asyncio.Task[bytes]) -> bool:
+def _has_answer(task: asyncio.Future[bytes]) -> bool:
     return not task.cancelled() and (task.exception() is None or isinstance(task.exception(), UndecodableError))

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..config.authorization import clients_of
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
@@ -21,16 +22,18 @@ from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import Decoded, Mapped, decode
 from ..mapping.request import steps as map_steps
-from . import bursts, compression
+from . import compression
 from .admission import Admission
+from .bursts import Bursts
 from .commit import commit, quarantine
 from .deadline import Deadline
+from .joined_requests import JoinedRequests, joined_piece
 from .late_answers import LateAnswers, arrived_request, pass_on
 from .mapping_process.job import job_of
 from .pieces_stored import PiecesStored
 from .read_slots import ReadSlots
 from .reports import Reports
-from .tenant_rates import TenantRates, once
+from .tenant_rates import AdmittedOnce, TenantRates
 from .totals import Totals
 from .turns import TakesLongError, Turns
 
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from .mapping_process.process import MappingProcess, OpenedRequest
     from .request_info import RequestInfo
 
+    _Request: TypeAlias = Decoded | OpenedRequest
+
 __all__ = ["Pipeline"]
 
 _NOT_READ: Final = "requests that are decompressed or converted"
@@ -55,8 +60,6 @@ _CONVERTED_BYTES: Final = 16 * 1024
 """A larger message that needs a conversion is converted there."""
 _SURPLUS_BYTES: Final = 4096
 """Lines that are this much larger than twice their request are counted as bytes in flight."""
-_MANY_REQUESTS: Final = 4
-"""While so many are being stored, small ones that arrive go on in bursts."""
 _DRAIN_TURN_SECONDS: Final = 0.02
 
 
@@ -93,7 +96,7 @@ class Pipeline:
     ) -> None:
         self._sink = sink
         self._config = config
-        self._lingers = config.linger_seconds > 0
+        self._commit = partial(commit, sink, lingers=config.linger_seconds > 0)
         self._instruments = instruments
         self._on_store_error = on_store_error
         self._destinations = destinations or Destinations(config.rolling_rate)
@@ -104,12 +107,12 @@ class Pipeline:
         self._reports = Reports(instruments, self.totals, config.spans)
         self._clock_ns = clock_ns
         self._read_slots = ReadSlots(config.max_message_bytes)
-        self._bursts = bursts.Bursts()
         self._admission = Admission(config.max_in_flight_bytes)
         self._rates = TenantRates(config.limits)
         self._turns = Turns(work_clock)
         self._process = process
         self._late = LateAnswers()
+        self._bursts = Bursts(JoinedRequests(self._begin, self._late).begin)
         self._deadline = Deadline(config.deadline_seconds)
         self._tasks: set[asyncio.Task[bytes]] = set()
         self._stopping = False
@@ -142,16 +145,16 @@ class Pipeline:
             if info.client is not None:
                 info.client.check_known()
             message = await self._read_slots.take(read)
-            is_small = len(message) <= bursts.MOST_BYTES
-            if is_small and len(self._tasks) >= _MANY_REQUESTS and self._bursts.are_useful():
+            waits = self._bursts.are_useful(len(message), len(self._tasks))
+            try:
+                answer, held = (None, 0) if waits else self._begun(message, info, convert)
+            finally:
                 self._read_slots.release()
+            if waits and convert is None and not compression.is_compressed(message, info.compressed):
+                answer = self._bursts.add(message, info)
+            elif waits:
                 await self._bursts.join()
                 answer, held = self._begun(message, info, convert)
-            else:
-                try:
-                    answer, held = self._begun(message, info, convert)
-                finally:
-                    self._read_slots.release()
             if answer is None:
                 # Without the slot: what takes long must not keep others from being read.
                 try:
@@ -197,11 +200,7 @@ class Pipeline:
     def _begun(
         self, message: bytes, info: RequestInfo, convert: Callable[[bytes], bytes] | None
     ) -> tuple[asyncio.Future[bytes] | None, int]:
-        """Begin to store the request that `message` contains; where that takes long, admit it only.
-
-        Returns:
-            The answer; or None, and the bytes that are counted for it until it is read.
-        """
+        """Begin to store the request in `message`; where that takes long, only admit it: None, and its bytes."""
         answer = None if convert else self._begin_small(message, info)
         if answer is not None:
             return answer, 0
@@ -264,7 +263,7 @@ class Pipeline:
 
     def _begin(
         self,
-        request: Decoded | OpenedRequest,
+        request: _Request,
         info: RequestInfo,
         arrived: Known | None = None,
         reason: UndecodableError | None = None,
@@ -286,9 +285,8 @@ class Pipeline:
                 return self._answer_of(known, request, info)
             arrived = request
         arrival_ns = self._clock_ns() if arrival_ns is None else arrival_ns
-        tenant, size = request.tenant, request.size
-        self._admission.admit(tenant, size)
-        self._instruments.in_flight.add(size)
+        self._admission.admit(request.tenant, request.size, request.callers)
+        self._instruments.in_flight.add(request.size)
         if isinstance(request, Decoded) and reason is not None:
             work = self._keep_undecodable(request, reason, arrival_ns)
         else:
@@ -297,12 +295,12 @@ class Pipeline:
         answer: asyncio.Future[bytes] = loop.create_future()
         task = loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
+        task.add_done_callback(lambda done: self._resolved(done, answer, request))
         if arrived is not None:
             answer.add_done_callback(lambda _: self._late.add(arrived, info, task))
         return answer
 
-    def _answer_of(self, known: asyncio.Task[bytes], request: Known, info: RequestInfo) -> asyncio.Future[bytes]:
+    def _answer_of(self, known: asyncio.Future[bytes], request: Known, info: RequestInfo) -> asyncio.Future[bytes]:
         """The answer of work that is under way, or was done for a sender that gave up."""
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         known.add_done_callback(lambda done: pass_on(done, answer))
@@ -313,13 +311,13 @@ class Pipeline:
         if self._stopping:
             raise ShuttingDownError("the receiver is shutting down; send to another receiver, or again in a moment")
 
-    def _resolved(self, task: asyncio.Task[bytes], answer: asyncio.Future[bytes], tenant: str, size: int) -> None:
+    def _resolved(self, task: asyncio.Task[bytes], answer: asyncio.Future[bytes], request: _Request) -> None:
         self._tasks.discard(task)
-        self._admission.release(tenant, size)
-        self._instruments.in_flight.add(-size)
+        self._admission.release(request.tenant, request.size, request.callers)
+        self._instruments.in_flight.add(-request.size)
         pass_on(task, answer)
 
-    async def _store(self, request: Decoded | OpenedRequest, info: RequestInfo, arrival_ns: int) -> bytes:
+    async def _store(self, request: _Request, info: RequestInfo, arrival_ns: int) -> bytes:
         """Map and commit a request, piece by piece, count its records, and return the encoded answer."""
         stored = PiecesStored(lambda piece: self._store_piece(request, piece, info, arrival_ns))
         try:
@@ -336,7 +334,7 @@ class Pipeline:
 
     async def _store_decoded(self, request: Decoded, info: RequestInfo, arrival_ns: int, stored: PiecesStored) -> None:
         """Map a request here, or in the mapping process if that takes long."""
-        admit = once(self._rates.admit) if self._rates.are_set else None
+        admit = AdmittedOnce(self._rates) if self._rates.are_set else None
         steps = map_steps(
             request,
             arrival_ns=arrival_ns,
@@ -345,32 +343,34 @@ class Pipeline:
             client=info.client,
             admit=admit,
         )
-        if self._process is None:
+        if request.callers > 1:
+            await stored.add(await joined_piece(self._turns, steps, admit))
+        elif self._process is None:
             async for piece in self._turns.pieces(steps):
                 await stored.add(piece)
-            return
-        try:
-            piece = await self._turns.piece(steps)
-        except TakesLongError:
-            arrived = await arrived_request(request.request, request.signal)
-            job = job_of(info, arrival_ns, self._config, has_rates=self._rates.are_set)
-            opened = await self._process.open(job, request.request, arrived, admit or self._rates.admit)
-            await stored.add_all(opened.pieces)
         else:
-            stored.note(*await self._store_piece(request, piece, info, arrival_ns))
+            try:
+                piece = await self._turns.piece(steps)
+            except TakesLongError:
+                arrived = await arrived_request(request.request, request.signal)
+                job = job_of(info, arrival_ns, self._config, has_rates=self._rates.are_set)
+                opened = await self._process.open(job, request.request, arrived, admit or self._rates.admit)
+                await stored.add_all(opened.pieces)
+            else:
+                stored.note(*await self._store_piece(request, piece, info, arrival_ns))
 
     async def _store_piece(
-        self, decoded: Decoded | OpenedRequest, mapped: Mapped, info: RequestInfo, arrival_ns: int
+        self, decoded: _Request, mapped: Mapped, info: RequestInfo, arrival_ns: int
     ) -> tuple[Mapped, Committed]:
         """Commit a piece of a request and count its records; return what of it was to be kept, and what is durable."""
         mapped = self._rates.within_quarantine(mapped)
-        growth = mapped.line_bytes - 2 * decoded.size - _SURPLUS_BYTES
+        growth = mapped.line_bytes - 2 * decoded.size - decoded.callers * _SURPLUS_BYTES
         try:
             if growth <= 0:  # as for nearly all requests
-                committed = await commit(self._sink, mapped, arrival_ns, lingers=self._lingers)
+                committed = await self._commit(mapped, arrival_ns, callers=decoded.callers)
             else:
                 async with self._admission.growth(decoded.tenant, growth):
-                    committed = await commit(self._sink, mapped, arrival_ns, lingers=self._lingers)
+                    committed = await self._commit(mapped, arrival_ns, callers=decoded.callers)
         except StoreError as error:
             self._reports.not_stored(mapped, decoded.signal, info)
             self._store_failed(error)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..mapping.outcomes import Mapped
     from ..mapping.quarantine import Rejected
 
-__all__ = ["TenantRates", "once"]
+__all__ = ["AdmittedOnce", "TenantRates"]
 
 MOST_TENANTS: Final = 10_000
 _BURST_SECONDS: Final = 10.0
@@ -104,6 +104,13 @@ class TenantRates:
                 self._take(share.tenant, _BYTES, share.size)
         return refused
 
+    def give_back(self, shares: Iterable[Share], refused: Mapping[str, str]) -> None:
+        """Give back what `admit` took for those of some deployments that it did not refuse."""
+        for share in shares:
+            if share.tenant not in refused and (share.records or share.rest_records):
+                self._take(share.tenant, _RECORDS, -share.records - share.rest_records)
+                self._take(share.tenant, _BYTES, -share.size)
+
     def stored(self, bytes_by_tenant: Mapping[str, int]) -> None:
         """Take the bytes of lines."""
         if _STORED in self._limits:
@@ -174,15 +181,25 @@ class TenantRates:
             account.levels[name] = min(self._capacity[name], level + passed * self._per_second[name])
 
 
-def once(
-    admit: Callable[[Sequence[Share]], Mapping[str, str]],
-) -> Callable[[Sequence[Share]], Mapping[str, str]]:
-    """`admit` for one request, which may be mapped twice: the second call has the result of the first one."""
-    results: list[Mapping[str, str]] = []
+class AdmittedOnce:
+    """`TenantRates.admit` for one request, which may be mapped twice: the second call has the result of the first one.
 
-    def admit_once(shares: Sequence[Share]) -> Mapping[str, str]:
-        if not results:
-            results.append(admit(shares))
-        return results[0]
+    Args:
+        rates: the rates of all deployments.
+    """
 
-    return admit_once
+    def __init__(self, rates: TenantRates) -> None:
+        self._rates = rates
+        self._shares: Sequence[Share] = ()
+        self._refused: Mapping[str, str] | None = None
+
+    def __call__(self, shares: Sequence[Share]) -> Mapping[str, str]:
+        """See `TenantRates.admit`."""
+        if self._refused is None:
+            self._refused = self._rates.admit(shares)
+            self._shares = shares
+        return self._refused
+
+    def undo(self) -> None:
+        """Give back what was taken: the parts of the request are admitted one by one."""
+        self._rates.give_back(self._shares, self._refused or {})

@@ -182,8 +182,8 @@ class Outcomes:
             folders = len(lines)
             last: Outcome | Exception = None
             runs = self._runs_of(scope.mapper, chunk)
-            size = sum(run.size for run in runs)
-            opened = len({run.folder for run in runs} - lines.keys() - self._earlier)
+            size = sum(run.size for run in runs) if runs else 0
+            opened = len({run.folder for run in runs} - lines.keys() - self._earlier) if runs else 0
             if runs and size <= min(room, _MOST_RUN_BYTES) and share.folders + opened <= most_folders:
                 taken = sum(len(run.lines) for run in runs)
                 most_records = min(longest, max(_CHUNK_RECORDS, 2 * taken))

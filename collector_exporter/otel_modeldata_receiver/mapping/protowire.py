@@ -216,13 +216,16 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
     Raises:
         UndecodableError: it does not end within ten bytes, the limit of the encoding, or within the message.
     """
-    number = shift = 0
-    if position + 1 < len(message):  # numbers up to 16,383 in a third of the time
-        low, high = message[position], message[position + 1]
+    try:  # numbers up to 16,383 in a third of the time
+        low = message[position]
         if low < 0x80:
             return low, position + 1
+        high = message[position + 1]
         if high < 0x80:
             return low & 0x7F | high << 7, position + 2
+    except IndexError:
+        raise undecodable("a number without end") from None
+    number = shift = 0
     for byte in message[position : position + _MOST_VARINT_BYTES]:
         position += 1
         if byte < 0x80:

@@ -57,11 +57,13 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
         request: the bytes as they arrived.
         signal: the signal of its records.
         first_resource: its first resource, for most requests the only one.
+        callers: how many wait for its answer: of so many requests it was joined.
     """
 
     request: bytes
     signal: Signal
     first_resource: ReadResource
+    callers: int = 1
 
     @property
     def tenant(self) -> str:

@@ -81,10 +81,11 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """One call; it is answered when `last` lines of the partition are resolved."""
+    """One call; it is answered when `last` lines of the partition are resolved. Several callers may wait for it."""
 
     answer: asyncio.Future[Appended]
     arrived: float
+    callers: int = 1
     last: int = 0
     stored: int = 0
     duplicates: int = 0
@@ -138,12 +139,11 @@ class PartitionWriter:
         self._turn = turn
         self._on_idle = on_idle
         self._pending: dict[str, bytes] = {}
-        self._pending_bytes = 0
+        self._pending_bytes = self._callers = 0
         self._in_blob: set[str] = set()  # ids in `_pending` that turned out to be stored
         self._calls: deque[_Call] = deque()
         self._questions: dict[asyncio.Future[bool], str] = {}
-        self._arrived = 0
-        self._resolved = 0
+        self._arrived = self._resolved = 0
         self._block: _Block | None = None
         self._enough = asyncio.Event()
         self._expected_calls = 0
@@ -161,13 +161,14 @@ class PartitionWriter:
         self.trouble: StoreError | None = None
         """Why the last attempt to store the present block failed."""
 
-    def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
-        """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
+    def add(self, lines: Sequence[Line], callers: int = 1) -> asyncio.Future[Appended]:
+        """Queue `lines` of so many callers. The future ends when all are durable; its error is a `StoreError`."""
         loop = asyncio.get_running_loop()
-        call = _Call(answer=loop.create_future(), arrived=loop.time())
+        call = _Call(answer=loop.create_future(), arrived=loop.time(), callers=callers)
         if self._queue(lines, call):
             call.last = self._arrived
             self._calls.append(call)
+            self._callers += callers
             if (
                 self._pending_bytes >= self._limits.block_bytes
                 or self.blobs.is_suspected
@@ -217,7 +218,7 @@ class PartitionWriter:
     @property
     def _waits_for_calls(self) -> bool:
         """Whether the next block is small and waits for more callers."""
-        return len(self._calls) < self._expected_calls and self._pending_bytes < _SMALL_BYTES
+        return self._callers < self._expected_calls and self._pending_bytes < _SMALL_BYTES
 
     def _queue(self, lines: Sequence[Line], call: _Call) -> bool:
         """Queue the lines of a call; return whether the call has to wait.
@@ -318,9 +319,7 @@ class PartitionWriter:
         if self._pending_bytes <= room and not in_blob:  # the usual case
             all_ids = list(self._pending)
             return _Block(all_ids, all_ids, b"".join(self._pending.values()), [], self._pending_bytes)
-        ids: list[str] = []
-        new_ids: list[str] = []
-        parts: list[bytes] = []
+        ids, new_ids, parts = list[str](), list[str](), list[bytes]()
         repeated: list[_Call] = []
         size = 0
         for key, data in self._pending.items():
@@ -354,9 +353,10 @@ class PartitionWriter:
         answered = 0
         while self._calls and self._calls[0].last <= self._resolved:
             call = self._calls.popleft()
-            answered += 1
+            answered += call.callers
             if not call.answer.done():  # the caller may have gone away
                 call.answer.set_result(Appended(call.stored, call.duplicates))
+        self._callers -= answered
         if self._expected_calls >= 0:
             self._expected_calls = self._calls_to_expect(answered)
 
@@ -384,7 +384,7 @@ class PartitionWriter:
         questions, self._questions = self._questions, {}
         self._pending.clear()
         self._in_blob.clear()
-        self._pending_bytes = 0
+        self._pending_bytes = self._callers = 0
         self._resolved = self._arrived
         self._block = None
         self.blobs.give_up()

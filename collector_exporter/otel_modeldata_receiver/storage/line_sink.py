@@ -20,7 +20,7 @@ class LineSink(Protocol):
     def open_folders(self) -> int:
         """How many folders are open."""
 
-    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, folder: str, lines: Sequence[Line], *, callers: int = 1) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable."""
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:

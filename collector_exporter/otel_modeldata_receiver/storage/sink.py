@@ -103,7 +103,9 @@ class Sink:
         """
         await self._store.check()
 
-    async def append(self, folder: str, lines: Sequence[Line], *, retry_seconds: float | None = None) -> Appended:
+    async def append(
+        self, folder: str, lines: Sequence[Line], *, retry_seconds: float | None = None, callers: int = 1
+    ) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable.
 
         The lines of a cancelled call are stored nevertheless, and are duplicates when they are sent again.
@@ -112,6 +114,7 @@ class Sink:
             folder: relative to the store.
             lines: each at most a block.
             retry_seconds: how long the folder's blocks are retried from now on; by default as the limits state.
+            callers: how many requests wait for them.
 
         Raises:
             StoreError: not all of them are known to be durable; sending the same lines again is safe.
@@ -129,7 +132,7 @@ class Sink:
             return Appended(0, 0)
         writer = self._open(folder)
         writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
-        return await writer.add(lines)
+        return await writer.add(lines, callers)
 
     async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
         """Whether a line is stored already, or was, and no line of this receiver refers to its object any more.

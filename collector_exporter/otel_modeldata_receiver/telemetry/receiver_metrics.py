@@ -53,7 +53,8 @@ class Instruments:
         dropped: records that were answered as rejected and are not kept, by `reason`.
         refused_requests: requests answered with an error, by `error.type` and `transport`.
         tenant_records: records by `endpoint`, `deployment` and `outcome`: accepted or refused.
-        delay: seconds from the time of a request's first event until the request is durable.
+        delay: seconds from the time of a request's first event until the request is durable; requests stored as
+            one count once.
         in_flight: bytes of requests admitted and not yet resolved.
         appends: blocks that the store confirmed.
         append_bytes: their size.
@@ -134,7 +135,9 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         tenant_records=tenant_records,
         delay=meter.create_histogram(
-            "otel_modeldata.delay", "s", "From the time of a request's first event until the request is durable."
+            "otel_modeldata.delay",
+            "s",
+            "From a request's first event until the request is durable; those stored as one count once.",
         ),
         in_flight=meter.create_up_down_counter("otel_modeldata.in_flight", "By", "Admitted and not yet resolved."),
         appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Blocks that the store confirmed."),

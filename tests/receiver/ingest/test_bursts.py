@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ def joined(pauses: Sequence[float]) -> list[float]:
         return round(now(), 6)
 
     async def main() -> list[float]:
-        made, tasks = Bursts(), []
+        made, tasks = Bursts(list), []
         for pause in pauses:
             await asyncio.sleep(pause)
             tasks.append(asyncio.create_task(one(made)))
@@ -42,9 +43,9 @@ def joined(pauses: Sequence[float]) -> list[float]:
         ([1.0], [1.003]),
         ([1.0, 0.001, 0.001], [1.003] * 3),
         ([1.0, 0.001, 0.003], [1.003, 1.003, 1.007]),
-        ([1.0] + [0.0] * 7, [1.0] * 8),
-        ([1.0] + [0.0] * 8, [1.0] * 8 + [1.003]),
-        ([1.0] + [0.0] * 7 + [0.002], [1.0] * 8 + [1.005]),
+        ([1.0] + [0.0] * 15, [1.0] * 16),
+        ([1.0] + [0.0] * 16, [1.0] * 16 + [1.003]),
+        ([1.0] + [0.0] * 15 + [0.002], [1.0] * 16 + [1.005]),
     ],
     ids=["alone", "some", "two bursts", "enough", "one more", "one more, later"],
 )
@@ -56,14 +57,14 @@ def test_requests_go_on_when_they_are_enough_or_the_first_has_waited(
 
 def test_after_a_request_that_waited_in_vain_others_go_on_alone_for_a_while() -> None:
     async def main() -> list[bool]:
-        made, useful = Bursts(), []
-        useful.append(made.are_useful())
+        made, useful = Bursts(list), []
+        useful.append(made.are_useful(1, 4))
         await made.join()
-        useful.append(made.are_useful())
+        useful.append(made.are_useful(1, 4))
         await asyncio.sleep(0.1)
-        useful.append(made.are_useful())
+        useful.append(made.are_useful(1, 4))
         await asyncio.gather(made.join(), made.join())
-        useful.append(made.are_useful())
+        useful.append(made.are_useful(1, 4))
         return useful
 
     assert run(main()) == [True, False, True, True]
@@ -71,7 +72,7 @@ def test_after_a_request_that_waited_in_vain_others_go_on_alone_for_a_while() ->
 
 def test_a_caller_that_goes_away_does_not_affect_the_others() -> None:
     async def main() -> list[bool]:
-        made = Bursts()
+        made = Bursts(list)
         tasks = [asyncio.create_task(made.join()) for _ in range(3)]
         await asyncio.sleep(0.001)
         tasks[1].cancel()
@@ -81,8 +82,10 @@ def test_a_caller_that_goes_away_does_not_affect_the_others() -> None:
     assert run(main()) == [False, True, False]
 
 
-async def _receive(made: Fixture, name: str) -> bytes:
+async def _receive(made: Fixture, name: str, *, is_compressed: bool = False) -> bytes:
     message = request(*inputs(name))
+    if is_compressed:
+        message = gzip.compress(message)
 
     async def read() -> bytes:
         return message
@@ -100,16 +103,21 @@ async def _under_way(made: Fixture) -> list[asyncio.Task[bytes]]:
 
 
 @pytest.mark.anyio
-async def test_requests_in_a_burst_are_stored_and_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_compressed", [False, True])
+async def test_requests_in_a_burst_are_stored_and_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_compressed: bool
+) -> None:
     monkeypatch.setattr(bursts, "_MOST_REQUESTS", 3)
     monkeypatch.setattr(bursts, "_SECONDS", 3600.0)
     async with fixture(tmp_path) as made:
         calls = await _under_way(made)
-        calls += [asyncio.create_task(_receive(made, f"burst {number}")) for number in range(3)]
-        while len(made.pipeline._tasks) < len(calls):  # noqa: ASYNC110 (see above)
+        burst = [
+            asyncio.create_task(_receive(made, f"burst {number}", is_compressed=is_compressed)) for number in range(3)
+        ]
+        while len(made.pipeline._tasks) == len(calls):  # noqa: ASYNC110 (see above)
             await asyncio.sleep(0)
         made.store.open.set()
-        assert await asyncio.gather(*calls) == [b""] * 7
+        assert await asyncio.gather(*calls, *burst) == [b""] * 7
         assert sorted(made.ids(INPUTS)) == [f"burst {number}" for number in range(3)] + [
             f"first {number}" for number in range(4)
         ]

@@ -7,7 +7,7 @@ import pytest
 from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.exceptions import OverloadedError
 from otel_modeldata_receiver.ingest import tenant_rates
-from otel_modeldata_receiver.ingest.tenant_rates import TenantRates
+from otel_modeldata_receiver.ingest.tenant_rates import AdmittedOnce, TenantRates
 from otel_modeldata_receiver.mapping.bounds.outline import Share
 from otel_modeldata_receiver.mapping.outcomes import Mapped
 from otel_modeldata_receiver.mapping.quarantine import Rejected
@@ -42,6 +42,17 @@ def test_a_request_of_several_deployments_costs_only_those_above_their_rate() ->
     assert refused == {
         "a/b": "rate: expected at most 10 bytes of requests in a second (limits.bytes_per_second), got more from 'a/b'"
     }
+
+
+def test_a_request_is_admitted_once_and_what_it_took_is_given_back_when_its_parts_are_admitted_again() -> None:
+    rates = TenantRates(LimitsConfig(records_per_second=10), Clock())
+    rates.admit([share("c/d", 100)])
+    admitted = AdmittedOnce(rates)
+    shares = [share("a/b", 60), share("c/d", 1), share("e/f", 0)]
+    assert [admitted(shares).keys(), admitted(shares).keys()] == [{"c/d"}] * 2
+    assert rates._account("a/b").levels["records_per_second"] == 40
+    admitted.undo()
+    assert [rates._account(one.tenant).levels["records_per_second"] for one in shares] == [100, 0, 100]
 
 
 def test_the_bytes_of_lines_are_counted_for_an_hour() -> None:

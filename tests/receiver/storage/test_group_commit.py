@@ -110,6 +110,20 @@ def test_few_callers_and_large_lines_wait_for_no_others(calls: int, padding: int
     assert run(main()) == pytest.approx(MemoryStore().latency)
 
 
+@pytest.mark.parametrize(("callers", "waited"), [(1, 0.0), (4, 0.005), (64, 0.032)])
+def test_a_call_of_several_callers_counts_as_so_many(callers: int, waited: float) -> None:
+    async def main() -> list[float]:
+        sink, seconds = sink_on(MemoryStore()), []
+        for number in range(3):
+            start = now()
+            await sink.append(FOLDER, lines(number), callers=callers if number < 2 else 1)
+            seconds.append(now() - start)
+        return seconds
+
+    latency = MemoryStore().latency
+    assert run(main())[1:] == pytest.approx([latency, waited + latency])
+
+
 def test_a_drain_ends_the_wait_for_callers() -> None:
     async def main() -> float:
         sink = sink_on(MemoryStore())

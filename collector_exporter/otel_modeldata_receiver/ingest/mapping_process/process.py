@@ -65,7 +65,10 @@ class OpenedRequest:
         tenant: `endpoint/deployment` of its first resource; empty if unknown.
         size: its bytes, decompressed and converted.
         signal: the signal of its records.
+        callers: how many requests it is.
     """
+
+    callers: Final = 1
 
     def __init__(
         self, opened: Opened, signal: Signal, pieces: AsyncGenerator[Mapped, None], close: Callable[[], None]

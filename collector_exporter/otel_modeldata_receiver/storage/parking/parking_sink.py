@@ -120,7 +120,7 @@ class ParkingSink:
         """Whether the lines of `folder` are parked at present."""
         return self._folders.get(folder) is not None
 
-    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, folder: str, lines: Sequence[Line], *, callers: int = 1) -> Appended:
         """Make `lines` durable in `folder`, or park them; `Appended.parked` is the number of parked ones.
 
         Raises:
@@ -135,7 +135,7 @@ class ParkingSink:
             retry_seconds = None
             if parked is None:
                 began = asyncio.get_running_loop().time()
-                appended, parked = await self._append_directly(folder, lines, began)
+                appended, parked = await self._append_directly(folder, lines, began, callers)
                 if appended is not None:
                     return appended
                 if mount_of(folder) is None and not self._main.has_served_since(began):
@@ -283,12 +283,12 @@ class ParkingSink:
             await self._delivery.stop()
 
     async def _append_directly(
-        self, folder: str, lines: Sequence[Line], began: float
+        self, folder: str, lines: Sequence[Line], began: float, callers: int
     ) -> tuple[Appended | None, ParkedFolder | None]:
         """What was appended, or the folder if its lines are to be parked."""
         self._watch(1)
         try:
-            appended = await self._sink.append(folder, lines)
+            appended = await self._sink.append(folder, lines, callers=callers)
         except StoreError as error:
             if self._is_stopping:
                 raise

@@ -292,3 +292,27 @@ def test_a_request_with_more_than_one_scope_is_left_to_the_reader(last: bytes) -
 def test_few_records_of_one_scope_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlines, "_Reader", None)
     assert ids(mapped(raw_request(events(3), EVIL))) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("producers", ["aa", "ab", "aab", "abb", "abab", "aaaabbbb"])
+def test_joined_requests_of_one_deployment_have_the_lines_of_each(
+    producers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent(number: int, producer: str) -> bytes:
+        values = {semconv.AZUREML_ENDPOINT_NAME: "credit", semconv.SERVICE_INSTANCE_ID: producer}
+        return request(record(event_id=str(number), time_ns=NOON), resource_values=values)
+
+    requests = [sent(number, producer) for number, producer in enumerate(producers)]
+    monkeypatch.setattr(outlines, "_Reader", None)
+    together, alone = mapped(b"".join(requests)), [mapped(one) for one in requests]
+    assert together.lines == {
+        folder: tuple(line for one in alone for line in one.lines[folder]) for folder in alone[0].lines
+    }
+    assert together.records_by_tenant == {"credit/default": len(producers)}
+    assert together.bytes_by_tenant == {"credit/default": sum(one.line_bytes for one in alone)}
+
+
+@pytest.mark.parametrize("last", [GOOD, request(resource_values={semconv.AZUREML_ENDPOINT_NAME: "a" * 9_000})])
+def test_joined_requests_of_several_deployments_and_of_huge_resources_are_left_to_the_reader(last: bytes) -> None:
+    raw = raw_request(events(2), EVIL) + last
+    assert outline_of(raw, try_read(EVIL), quickly=True) == outline_of(raw, try_read(EVIL), quickly=False)

@@ -1,0 +1,133 @@
+"""Requests that go on together are stored as one, if they are of one deployment and one sender.
+
+Joined messages of Protocol Buffers are one message: that of the requests has the records of all of them. What a request
+costs beside its records is several times what a small record costs, so requests of one record take less than half of
+the time together.
+
+Nothing is decided here. A joined request is stored only if none of its records is rejected: then all answers are the
+same. Otherwise, before anything of it is stored, each of its requests goes on alone, as if it had never been joined: a
+bad record is rejected in the answer of its own sender, and a bound counts for each request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..exceptions import ReceiverError, StoreError
+from ..mapping.protowire import Embedded, content_of
+from ..mapping.request import Decoded, decode
+from .late_answers import pass_on
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Generator, Sequence
+
+    from ..mapping.event import Outcome
+    from ..mapping.outcomes import Mapped, Step
+    from .bursts import Waiting
+    from .late_answers import LateAnswers
+    from .request_info import RequestInfo
+    from .tenant_rates import AdmittedOnce
+    from .turns import Turns
+
+__all__ = ["JoinedRequests", "NotJoinedError", "joined_piece"]
+
+
+class NotJoinedError(ReceiverError):
+    """Requests cannot be stored as one; nothing of them was stored."""
+
+
+class JoinedRequests:
+    """Begins to store the requests of a burst.
+
+    Args:
+        begin: begins to store one, and returns its answer, or raises a ReceiverError.
+        late: those that go on without a sender.
+    """
+
+    def __init__(self, begin: Callable[[Decoded, RequestInfo], asyncio.Future[bytes]], late: LateAnswers) -> None:
+        self._begin_one = begin
+        self._late = late
+
+    def begin(self, burst: Sequence[Waiting]) -> None:
+        """Begin to store requests; what is raised is in their answers."""
+        groups: dict[tuple[str, RequestInfo], list[tuple[Waiting, Decoded]]] = {}
+        for one in burst:
+            request = decode(content_of(one.message), one.signal)
+            if request.tenant and not self._late.has(one, one.info):
+                groups.setdefault((request.tenant, one.info), []).append((one, request))
+            else:
+                self._begin_alone(one)
+        for group in groups.values():
+            if len(group) > 1:
+                self._begin_joined(group)
+            else:
+                self._begin_alone(group[0][0])
+
+    def _begin_joined(self, group: Sequence[tuple[Waiting, Decoded]]) -> None:
+        group = sorted(group, key=lambda one: one[1].first_resource.encoded)  # the records of one are mapped together
+        (_, first), requests = group[0], [one for one, _ in group]
+        message, end = b"".join([request.request for _, request in group]), 0
+        for one in requests:
+            start, end = end, end + len(one.message)
+            one.message = Embedded(message, start, end)  # so that its bytes are in memory once
+        joined = Decoded(
+            request=message, signal=first.signal, first_resource=first.first_resource, callers=len(requests)
+        )
+        try:
+            self._begin(joined, requests)
+        except ReceiverError:  # too large for what is left of a bound, which one of them may not be
+            for one in requests:
+                self._begin_alone(one)
+
+    def _begin_alone(self, one: Waiting) -> None:
+        try:
+            self._begin(decode(content_of(one.message), one.signal), (one,))
+        except Exception as error:  # noqa: BLE001 (error boundary: the caller gets it)
+            if not one.answer.done():
+                one.answer.set_exception(error)
+                one.answer.exception()  # marks it as retrieved, even if the call is given up at this moment
+
+    def _begin(self, request: Decoded, waiting: Sequence[Waiting]) -> None:
+        answer = self._begin_one(request, waiting[0].info)
+        answer.add_done_callback(lambda _: self._pass_on(answer, waiting))
+        for one in waiting:
+            one.answer.add_done_callback(partial(self._remember, one, answer))
+
+    def _remember(self, one: Waiting, answer: asyncio.Future[bytes], _: asyncio.Future[bytes]) -> None:
+        self._late.add(one, one.info, answer)
+
+    def _pass_on(self, answer: asyncio.Future[bytes], waiting: Sequence[Waiting]) -> None:
+        error = None if answer.cancelled() else answer.exception()
+        for one in waiting:
+            if isinstance(error, NotJoinedError):
+                self._begin_alone(one)
+            elif isinstance(error, StoreError) and not one.answer.done():
+                one.answer.set_exception(error.copy())
+            else:
+                pass_on(answer, one.answer)
+
+
+async def joined_piece(
+    turns: Turns, steps: Generator[Step, Outcome | Exception | None, None], admitted: AdmittedOnce | None
+) -> Mapped:
+    """What joined requests become, if that is nothing but lines.
+
+    Args:
+        turns: the turns of the event loop.
+        steps: their mapping.
+        admitted: what it calls to admit them, if that is bounded.
+
+    Raises:
+        NotJoinedError: it is something else, or takes long.
+    """
+    piece = None
+    with contextlib.suppress(Exception):  # error boundary: each request is mapped alone, and has its own error
+        piece = await turns.piece(steps)
+    if piece is None or piece.large or piece.rejected or piece.defects or piece.refused:
+        if admitted is not None:
+            admitted.undo()
+        raise NotJoinedError("expected requests that are stored as one, got others; send again")
+    return piece
