@@ -34,13 +34,17 @@ class Admission:
 
     Args:
         budget: most bytes in flight.
+
+    Attributes:
+        requests: how many there are.
+        in_flight_bytes: their bytes.
     """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._large_growth = asyncio.Lock()
         self._tenants: dict[str, int] = {}
-        self._requests = 0
+        self.requests = 0
         self.in_flight_bytes = 0
 
     def admit(self, tenant: str, size: int, requests: int = 1) -> None:
@@ -51,10 +55,10 @@ class Admission:
         """
         held = self._tenants.get(tenant, 0)
         left = self._budget - self.in_flight_bytes - size
-        if left < 0 or self._requests + requests > MAX_REQUESTS:
+        if left < 0 or self.requests + requests > MAX_REQUESTS:
             raise OverloadedError(
                 f"expected at most {self._budget} bytes and {MAX_REQUESTS} requests in flight, got {size} more on top "
-                f"of {self.in_flight_bytes} in {self._requests} requests; send again in a moment"
+                f"of {self.in_flight_bytes} in {self.requests} requests; send again in a moment"
             )
         if held and held + size > _SHARE * left:
             raise OverloadedError(
@@ -62,12 +66,12 @@ class Admission:
                 f"more on top of {held}: the rest is kept for other deployments; send again in a moment"
             )
         self._tenants[tenant] = held + size
-        self._requests += requests
+        self.requests += requests
         self.in_flight_bytes += size
 
     def release(self, tenant: str, size: int, requests: int = 1) -> None:
         """Give back what `admit` took; a tenant that holds nothing is removed."""
-        self._requests -= requests
+        self.requests -= requests
         self.in_flight_bytes -= size
         held = self._tenants.get(tenant, 0) - size  # absent while it holds empty requests only
         if held:
@@ -89,5 +93,5 @@ class Admission:
             try:
                 yield
             finally:
-                self._requests += 1
+                self.requests += 1
                 self.release(tenant, counted)

@@ -145,7 +145,7 @@ class Pipeline:
             if info.client is not None:
                 info.client.check_known()
             message = await self._read_slots.take(read)
-            waits = self._bursts.are_useful(len(message), len(self._tasks))
+            waits = self._bursts.are_useful(len(message), self._admission.requests)
             try:
                 answer, held = (None, 0) if waits else self._begun(message, info, convert)
             finally:

@@ -107,7 +107,7 @@ def test_the_budget_is_never_exceeded_and_all_bytes_are_released(
         assert gate.in_flight_bytes == sum(size for _, size in held) <= BUDGET
     for one in held:
         gate.release(*one)
-    assert (gate.in_flight_bytes, gate._tenants, gate._requests) == (0, {}, 0)
+    assert (gate.in_flight_bytes, gate._tenants, gate.requests) == (0, {}, 0)
 
 
 @pytest.mark.anyio

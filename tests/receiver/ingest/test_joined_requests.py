@@ -87,7 +87,7 @@ async def burst(
         yield one
         made.store.open.set()
         assert await asyncio.gather(*before) == [FULL_SUCCESS] * 4
-        assert (made.pipeline.in_flight_bytes, made.pipeline._admission._requests) == (0, 0)
+        assert (made.pipeline.in_flight_bytes, made.pipeline._admission.requests) == (0, 0)
 
 
 async def test_requests_of_one_deployment_are_stored_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +96,15 @@ async def test_requests_of_one_deployment_are_stored_as_one(tmp_path: Path, monk
         await one.send(*map(small, names))
         assert await one.outcomes() == [FULL_SUCCESS] * 5
         assert (one.begun, one.made.ids(INPUTS)) == ([5], names)
+
+
+async def test_while_requests_are_stored_as_one_each_of_them_counts_for_those_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with burst(tmp_path, monkeypatch, 5) as one:
+        await one.send(*(small(f"{number}") for number in range(5)))
+        assert one.made.pipeline._admission.requests == 4 + 5
+        assert await one.outcomes() == [FULL_SUCCESS] * 5
 
 
 async def test_records_of_several_resources_and_collections_are_in_their_own_lines(
