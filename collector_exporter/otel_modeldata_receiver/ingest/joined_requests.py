@@ -4,6 +4,9 @@ Joined messages of Protocol Buffers are one message: that of the requests has th
 costs beside its records is several times what a small record costs, so requests of one record take less than half of
 the time together.
 
+Only whole messages are joined: the last field of a damaged one may be longer than its message, and would take the bytes
+of the next one.
+
 Nothing is decided here. A joined request is stored only if none of its records is rejected: then all answers are the
 same. Otherwise, before anything of it is stored, each of its requests goes on alone, as if it had never been joined: a
 bad record is rejected in the answer of its own sender, and a bound counts for each request.
@@ -13,10 +16,10 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ReceiverError, StoreError
-from ..mapping.protowire import Embedded, content_of
+from ..mapping.protowire import Embedded, content_of, is_whole
 from ..mapping.request import Decoded, decode
 from .late_answers import pass_on
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from .turns import Turns
 
 __all__ = ["JoinedRequests", "NotJoinedError", "joined_piece"]
+
+_MOST_RESOURCES: Final = 64
+"""Of a request that is joined to others."""
 
 
 class NotJoinedError(ReceiverError):
@@ -55,8 +61,9 @@ class JoinedRequests:
         """Begin to store requests; what is raised is in their answers."""
         groups: dict[tuple[str, RequestInfo], list[tuple[Waiting, Decoded]]] = {}
         for one in burst:
-            request = decode(content_of(one.message), one.signal)
-            if request.tenant and not self._late.has(one, one.info):
+            message = content_of(one.message)
+            request = decode(message, one.signal)
+            if request.tenant and is_whole(message, _MOST_RESOURCES) and not self._late.has(one, one.info):
                 groups.setdefault((request.tenant, one.info), []).append((one, request))
             else:
                 self._begin_alone(one)
@@ -78,7 +85,7 @@ class JoinedRequests:
         )
         try:
             self._begin(joined, requests)
-        except ReceiverError:  # too large for what is left of a bound, which one of them may not be
+        except Exception:  # noqa: BLE001 (error boundary: a bound has room for some of them; each has its own error)
             for one in requests:
                 self._begin_alone(one)
 

@@ -12,6 +12,7 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,17 @@ from ..exceptions import UndecodableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Embedded", "EmbeddedMessages", "content_of", "field", "fields", "text_header", "undecodable", "varint"]
+__all__ = [
+    "Embedded",
+    "EmbeddedMessages",
+    "content_of",
+    "field",
+    "fields",
+    "is_whole",
+    "text_header",
+    "undecodable",
+    "varint",
+]
 
 _LENGTH_DELIMITED: Final = 2
 _FIRST_TAG: Final = 8
@@ -92,6 +103,14 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
             raise _too_long(stop - position, end - position)
         yield tag, position, stop
         position = stop
+
+
+def is_whole(message: bytes, most: int) -> bool:
+    """Whether `message` is at most so many fields, and the last one ends with it: what follows is not read as its."""
+    try:
+        return sum(1 for _ in islice(fields(message, 0, len(message)), most + 1)) <= most
+    except UndecodableError:
+        return False
 
 
 class EmbeddedMessages(msgspec.Struct, gc=False):

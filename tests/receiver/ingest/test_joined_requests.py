@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from held_pipeline import FULL_SUCCESS, INPUTS, LOGS_BY_GRPC, OUTPUTS, Fixture, fixture, inputs
+from local_blobs import blobs_below
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from otlp_requests import NOON, record, request
 
@@ -15,6 +18,7 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.exceptions import OverloadedError, StoreError
 from otel_modeldata_receiver.ingest import bursts, joined_requests
+from otel_modeldata_receiver.mapping.protowire import field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -164,6 +168,28 @@ async def test_an_outage_of_the_place_of_one_deployment_fails_no_other(
         assert isinstance(answers[1], StoreError)
         assert isinstance(answers[3], StoreError)
         assert answers[1] is not answers[3]
+
+
+@pytest.mark.parametrize("cut", ["resource", "number", "tag"])
+async def test_a_damaged_request_takes_no_bytes_of_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    good = small("b")
+    damaged = small("a")
+    if cut == "resource":  # its length says that it ends where the next request does
+        damaged = field(1, damaged[3:] + good)[: -len(good)]
+    elif cut == "number":  # an unknown field, whose length is that of the next request
+        damaged += bytes([0x7A, len(good) & 0x7F | 0x80, len(good) >> 7])
+    else:
+        damaged += b"\x7a"
+    async with burst(tmp_path, monkeypatch, 3) as one:
+        await one.send(damaged, good, small("c"))
+        answers = await one.outcomes()
+        assert answers[1:] == [FULL_SUCCESS] * 2
+        assert one.begun == [1, 2]
+        assert sorted(one.made.ids(INPUTS)) == ["b", "c"]
+    (kept,) = [json.loads(line) for line in blobs_below(tmp_path / "_quarantine").values()]
+    assert base64.b64decode(kept["request"]) == damaged
 
 
 async def test_one_that_comes_twice_is_stored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
