@@ -12,7 +12,6 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, Final
 
@@ -108,9 +107,12 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
 def is_whole(message: bytes, most: int) -> bool:
     """Whether `message` is at most so many fields, and the last one ends with it: what follows is not read as its."""
     try:
-        return sum(1 for _ in islice(fields(message, 0, len(message)), most + 1)) <= most
+        for number, _ in enumerate(fields(message, 0, len(message))):
+            if number == most:
+                return False
     except UndecodableError:
         return False
+    return True
 
 
 class EmbeddedMessages(msgspec.Struct, gc=False):
