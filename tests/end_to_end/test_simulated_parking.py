@@ -39,8 +39,9 @@ def return_to_direct_appends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
 def acknowledge_before_parking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines are acknowledged when they are about to be parked."""
 
-    async def hasty(self: ParkingSink, folder: str, lines: Sequence[Line]) -> Appended:
-        appended, parked = await self._append_directly(folder, lines, asyncio.get_running_loop().time())
+    async def hasty(self: ParkingSink, folder: str, lines: Sequence[Line], *, callers: int = 1) -> Appended:
+        began = asyncio.get_running_loop().time()
+        appended, parked = await self._append_directly(folder, lines, began, callers)
         if parked is not None:
             task = asyncio.ensure_future(self._sink.append(f"_parked/{folder}", lines))
             task.add_done_callback(lambda task: task.cancelled() or task.exception())

@@ -223,8 +223,8 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
             return BlobState(size=end, blocks=len(self._memory.blocks[append.name]))
         return apply(self, append)
 
-    async def directly(self: ParkingSink, folder: str, lines: Sequence[Line]) -> Appended:
-        return await self._sink.append(folder, lines)
+    async def directly(self: ParkingSink, folder: str, lines: Sequence[Line], *, callers: int = 1) -> Appended:
+        return await self._sink.append(folder, lines, callers=callers)
 
     async def put(self: ParkingSink, name: str, content: bytes, content_type: str) -> str:
         return await self._sink.put(name, content, content_type)

@@ -283,7 +283,7 @@ def test_an_error_of_a_large_frame_names_its_first_bad_cell_by_row() -> None:
 
 def test_an_integer_that_python_cannot_print_is_refused() -> None:
     with pytest.raises(
-        UnsupportedValueError, match=r"^column 'c', row 0: expected a value that JSON can carry, got int: "
+        UnsupportedValueError, match=r"^column 'c', row 0: expected numbers of at most 1.8e308, got a larger one, "
     ):
         _written(10**5000)
 
