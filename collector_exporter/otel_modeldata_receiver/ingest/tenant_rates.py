@@ -111,6 +111,11 @@ class TenantRates:
                 self._take(share.tenant, _RECORDS, -share.records - share.rest_records)
                 self._take(share.tenant, _BYTES, -share.size)
 
+    def are_in_debt(self, shares: Iterable[Share]) -> bool:
+        """Whether one of the deployments took more than it had: parts of its request would have been refused."""
+        accounts = [self._account(share.tenant) for share in shares]
+        return any(account.levels.get(name, 0) < 0 for account in accounts for name in (_RECORDS, _BYTES))
+
     def stored(self, bytes_by_tenant: Mapping[str, int]) -> None:
         """Take the bytes of lines."""
         if _STORED in self._limits:
@@ -199,6 +204,11 @@ class AdmittedOnce:
             self._refused = self._rates.admit(shares)
             self._shares = shares
         return self._refused
+
+    @property
+    def is_in_debt(self) -> bool:
+        """See `TenantRates.are_in_debt`."""
+        return self._rates.are_in_debt(self._shares)
 
     def undo(self) -> None:
         """Give back what was taken: the parts of the request are admitted one by one."""

@@ -50,12 +50,21 @@ class Burst:
         self.made = made
         self.calls: list[asyncio.Task[ExportLogsServiceResponse]] = []
         self.begun: list[int] = []
+        self.joined: joined_requests.JoinedRequests
 
     async def send(self, *messages: bytes) -> None:
         """Send requests that go on together, and wait until they are being stored."""
         self.calls = [asyncio.create_task(receive(self.made, message)) for message in messages]
         while sum(self.begun) < len(messages):  # noqa: ASYNC110 (it has no event)
             await asyncio.sleep(0)
+
+    async def send_later(self, *messages: bytes) -> None:
+        """Send another burst, after the answers to the one before."""
+        self.begun.clear()
+        self.made.store.open.clear()
+        self.made.pipeline._admission.requests += 4  # as if some were being stored again
+        await self.send(*messages)
+        self.made.pipeline._admission.requests -= 4
 
     async def outcomes(self) -> Sequence[ExportLogsServiceResponse | BaseException]:
         """Let the store answer; what each call returned or raised."""
@@ -80,7 +89,7 @@ async def burst(
             return answer
 
         joined = joined_requests.JoinedRequests(counted, made.pipeline._late)  # type: ignore[arg-type]
-        made.pipeline._bursts = bursts.Bursts(joined.begin)
+        made.pipeline._bursts, one.joined = bursts.Bursts(joined.begin), joined
         made.store.open.clear()
         before = [
             asyncio.create_task(receive(made, request(record(event_id=f"{held}{n}", collection=held, time_ns=NOON))))
@@ -255,3 +264,131 @@ async def test_one_whose_sender_gave_up_before_goes_on_alone_and_gets_that_answe
         await one.send(without_id, small("b"))
         assert await one.outcomes() == [FULL_SUCCESS] * 2
         assert (one.begun, len(one.made.ids(INPUTS))) == ([1, 1], 2)
+
+
+def with_other(message: bytes, name: str) -> bytes:
+    """A request that has a record of another deployment, too."""
+    return message + request(*inputs(name), resource_values=OTHER)
+
+
+async def test_a_request_that_has_records_of_another_deployment_waits_for_its_store_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with burst(tmp_path, monkeypatch, 3) as one:
+        one.made.store.failing.add(INPUTS.replace("credit/blue", "fraud/green"))
+        await one.send(small("a"), with_other(small("b"), "c"), small("d"))
+        answers = await one.outcomes()
+        assert one.begun == [3, 1, 1, 1]
+        assert [answers[0], answers[2]] == [FULL_SUCCESS] * 2
+        assert isinstance(answers[1], StoreError)
+
+
+async def test_a_folder_that_takes_no_lines_fails_the_requests_for_another_one_once_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = request(record(event_id="b", collection="model_outputs", time_ns=NOON))
+    async with burst(tmp_path, monkeypatch, 2) as one:
+        one.made.store.failing.add(OUTPUTS)
+        await one.send(small("a"), outputs)
+        assert [type(answer) for answer in await one.outcomes()] == [StoreError] * 2
+        await one.send_later(small("a"), outputs)
+        answers = await one.outcomes()
+        assert (answers[0], one.begun, one.made.ids(INPUTS)) == (FULL_SUCCESS, [1, 1], ["a"])
+        assert isinstance(answers[1], StoreError)
+
+
+async def test_the_bound_on_bytes_of_lines_is_that_of_each_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer = {
+        semconv.AZUREML_ENDPOINT_NAME: "credit",
+        semconv.AZUREML_DEPLOYMENT_NAME: "blue",
+        semconv.SERVICE_INSTANCE_ID: "p" * 2000,
+    }
+    tiny = [record("[]", event_id=f"{number}", time_ns=NOON) for number in range(60)]
+    growing = request(*tiny, resource_values=producer)
+    room = request(record('[{"text":"' + "t" * 20_000 + '"}]', event_id="room", time_ns=NOON))
+    limits = LimitsConfig(max_growth=2.0)
+    async with burst(tmp_path, monkeypatch, 2, limits=limits) as one:
+        await one.send(room, growing)
+        answers = await one.outcomes()
+        assert (one.begun, answers[0]) == ([2, 1, 1], FULL_SUCCESS)
+        rejected = answers[1].partial_success.rejected_log_records  # type: ignore[union-attr]
+        assert (rejected, len(one.made.ids(INPUTS))) == (60 + 1 - len(one.made.ids(INPUTS)), 61 - rejected)
+        assert rejected > 0
+
+
+async def test_a_rate_refuses_those_of_a_burst_that_it_would_refuse_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with burst(tmp_path, monkeypatch, 4, limits=LimitsConfig(records_per_second=1)) as one:
+        rates = one.made.pipeline._rates
+        rates._clock = lambda: 0.0
+        rates._accounts.clear()
+        rates._account("credit/blue").levels["records_per_second"] = 4.0 + 2.0
+        await one.send(*map(small, "abcd"))
+        answers = await one.outcomes()
+        assert (answers[:2], one.made.ids(INPUTS)) == ([FULL_SUCCESS] * 2, ["a", "b"])
+        assert [type(answer) for answer in answers[2:]] == [OverloadedError] * 2
+
+
+async def test_requests_that_are_large_together_are_joined_to_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large(name: str) -> bytes:
+        return request(record('[{"text":"' + "t" * 12_000 + '"}]', event_id=name, time_ns=NOON))
+
+    async with burst(tmp_path, monkeypatch, 5) as one:
+        await one.send(*map(large, "abcde"))
+        assert await one.outcomes() == [FULL_SUCCESS] * 5
+        assert one.begun == [2, 2, 1]
+
+
+async def test_after_some_that_could_not_be_joined_the_requests_of_the_deployment_go_on_alone_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with burst(tmp_path, monkeypatch, 2) as one:
+        await one.send(small("a"), BAD)
+        await one.outcomes()
+        for joined in ([1, 1], [2]):
+            await one.send_later(small(f"b{joined}"), small(f"c{joined}"))
+            assert await one.outcomes() == [FULL_SUCCESS] * 2
+            assert one.begun == joined
+            one.joined._rest_until["credit/blue"] = 0.0
+
+
+async def test_those_that_go_on_alone_do_so_in_the_order_of_their_arrival(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_pod(number: int) -> bytes:
+        producer = {
+            semconv.AZUREML_ENDPOINT_NAME: "credit",
+            semconv.AZUREML_DEPLOYMENT_NAME: "blue",
+            semconv.SERVICE_INSTANCE_ID: f"pod {number}",
+        }
+        return request(record(event_id=str(number), time_ns=NOON), resource_values=producer)
+
+    async with burst(tmp_path, monkeypatch, 4) as one:
+        await one.send(of_pod(3), of_pod(2), BAD, of_pod(1))
+        await one.outcomes()
+        assert one.made.ids(INPUTS) == ["3", "2", "1"]
+
+
+@pytest.mark.parametrize("failing", ["decode", "is_whole"])
+async def test_an_internal_error_before_requests_are_joined_costs_none_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    real = getattr(joined_requests, failing)
+    met: list[bytes] = []
+
+    def once(message: bytes, *more: Any) -> Any:
+        met.append(message)
+        if len(met) == 2:
+            raise KeyError
+        return real(message, *more)
+
+    async with burst(tmp_path, monkeypatch, 3) as one:
+        monkeypatch.setattr(joined_requests, failing, once)
+        await one.send(*map(small, "abc"))
+        assert await one.outcomes() == [FULL_SUCCESS] * 3
+        assert (one.begun, sorted(one.made.ids(INPUTS))) == ([1, 2], ["a", "b", "c"])

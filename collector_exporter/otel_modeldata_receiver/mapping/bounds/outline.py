@@ -134,7 +134,7 @@ def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outl
     None for another one. It is what `_Reader` makes of it, in a quarter of the time, but that records with the resource
     and scope of those before them are in the same part. Nearly all requests of few records are of this kind.
     """
-    if min(limits.max_request_records, limits.max_request_parts) < _STEP:
+    if limits.max_request_records < _STEP or limits.max_request_parts < 2 * _STEP:  # two parts for each record
         return None
     try:
         return _read_at_once(request, first)

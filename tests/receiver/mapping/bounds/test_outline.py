@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -250,12 +252,12 @@ def test_backfill_names_deployments_whose_events_may_have_any_time(pattern: str,
 # --- Ordinary requests --------------------------------------------------------------------------------------------
 
 
-def outline_of(raw: bytes, first: ReadResource, *, quickly: bool) -> str:
+def outline_of(raw: bytes, first: ReadResource, *, quickly: bool, **limits: Any) -> str:
     """The outline of a request, or the error, as text: equal errors are different objects."""
     with pytest.MonkeyPatch.context() as patch:
         if not quickly:
             patch.setattr(outlines, "_ordinary", lambda *_: None)
-        reading = outlines.outline(raw, first, LimitsConfig())
+        reading = outlines.outline(raw, first, LimitsConfig(**limits))
         try:
             while True:
                 next(reading)
@@ -292,6 +294,14 @@ def test_a_request_with_more_than_one_scope_is_left_to_the_reader(last: bytes) -
 def test_few_records_of_one_scope_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlines, "_Reader", None)
     assert ids(mapped(raw_request(events(3), EVIL))) == ["0", "1", "2"]
+
+
+def test_the_bound_on_parts_counts_those_of_a_request_of_few_records() -> None:
+    small = record("[]", collection="m", event_id="0", time_ns=NOON)
+    scope = field(1, b"") + field(2, small.SerializeToString()[-50:])
+    raw = field(1, field(1, EVIL) + field(2, scope)) * 400
+    read = [outline_of(raw, try_read(EVIL), quickly=quickly, max_request_parts=600) for quickly in (True, False)]
+    assert read[0] == read[1]
 
 
 @pytest.mark.parametrize("producers", ["aa", "ab", "aab", "abb", "abab", "aaaabbbb"])
