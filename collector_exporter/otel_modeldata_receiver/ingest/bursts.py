@@ -29,6 +29,8 @@ _MOST_BYTES: Final = 64 * 1024
 _MANY_REQUESTS: Final = 4
 """While so many are being stored, others wait for each other."""
 _MOST_REQUESTS: Final = 16
+_BURSTS_IN_A_ROW: Final = 4
+"""After so many that did not wait until the end, the next one may have twice as many requests."""
 _SECONDS: Final = 0.003
 _REST_SECONDS: Final = 0.1
 """After a request that waited in vain, others go on alone for so long: else, while some are stuck, a sender that is
@@ -76,6 +78,11 @@ class Bursts:
         self._begin = go_on
         self._waiting: list[Waiting] = []
         self._others: list[asyncio.Future[None]] = []
+        self._enough = _MOST_REQUESTS
+        """How many go on before the time ends. When fewer came, but half of them or more, the next bursts have as many:
+        a dozen senders, for example, send no more before they are answered."""
+        self._in_a_row = 0
+        """Bursts that had enough, since then."""
         self._timer: asyncio.TimerHandle | None = None
         self._rests_until = 0.0
 
@@ -100,13 +107,19 @@ class Bursts:
 
     def _look(self) -> None:
         """Go on when there are enough requests, or the first of them has waited for long enough."""
-        if len(self._waiting) + len(self._others) >= _MOST_REQUESTS:
+        if len(self._waiting) + len(self._others) >= self._enough:
+            self._in_a_row += 1
+            if self._in_a_row >= _BURSTS_IN_A_ROW:
+                self._enough, self._in_a_row = min(2 * self._enough, _MOST_REQUESTS), 0
             self._go_on()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SECONDS, self._end)
 
     def _end(self) -> None:
-        if len(self._waiting) + len(self._others) == 1:
+        found = len(self._waiting) + len(self._others)
+        if found > 1 and 2 * found >= self._enough:
+            self._enough, self._in_a_row = found, 0
+        if found == 1:
             self._rests_until = asyncio.get_running_loop().time() + _REST_SECONDS
         self._go_on()
 

@@ -55,6 +55,16 @@ def test_requests_go_on_when_they_are_enough_or_the_first_has_waited(
     assert joined(pauses) == expected
 
 
+def test_a_dozen_senders_wait_for_no_more_than_came_before_until_more_are_tried_again() -> None:
+    pauses = [1.0, *[0.0] * 7] * 7
+    waited = [round(end - int(end), 6) for end in joined(pauses)]
+    assert waited[::8] == [0.003, 0.0, 0.0, 0.0, 0.0, 0.003, 0.0]
+
+
+def test_the_rest_of_many_requests_lets_the_next_ones_wait_as_before() -> None:
+    assert joined([1.0, 0.0, 1.0, *[0.0] * 15]) == [1.003] * 2 + [2.0] * 16
+
+
 def test_after_a_request_that_waited_in_vain_others_go_on_alone_for_a_while() -> None:
     async def main() -> list[bool]:
         made, useful = Bursts(list), []
