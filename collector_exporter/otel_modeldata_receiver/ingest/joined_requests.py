@@ -1,4 +1,4 @@
-"""Requests that go on together are stored as one, if they are of one deployment and one sender.
+"""Requests that go on together are stored as one, if they are of one collection and one sender.
 
 Joined messages of Protocol Buffers are one message: that of the requests has the records of all of them. What a request
 costs beside its records is several times what a small record costs, so requests of one record take less than half of
@@ -7,13 +7,11 @@ the time together.
 Only whole messages are joined: the last field of a damaged one may be longer than its message, and would take the bytes
 of the next one.
 
-Nothing is decided here. A joined request is stored only if none of its records is rejected, and none would be in a
-request of its own: then all answers are the same. Otherwise, before anything of it is stored, each of its requests goes
-on alone, as if it had never been joined: a bad record is rejected in the answer of its own sender, a bound counts for
-each request, and a request that has records of other deployments waits for their store alone.
-
-The requests of a deployment go on alone for a while after that, so that they are not mapped twice each time; for longer
-after the store failed, because a folder that only one of them has lines for may be why, and they are sent again.
+Nothing is decided here. A joined request is stored only if its records become lines of one folder, and each would in a
+request of its own: then all answers are the same, also if the store fails. Otherwise, before anything of it is stored,
+each of its requests goes on alone, as if it had never been joined: a bad record is rejected in the answer of its own
+sender, a bound counts for each request, and none waits for a folder that it has no lines for. The requests of that
+deployment go on alone for a while then, so that they are not mapped twice each time.
 """
 
 from __future__ import annotations
@@ -47,8 +45,6 @@ _MOST_RESOURCES: Final = 64
 _MOST_BYTES: Final = 32 * 1024
 """Of joined requests: the lines of ordinary records, twice as large at most, are within what each request may have."""
 _REST_SECONDS: Final = 0.1
-_REST_SECONDS_AFTER_FAILURE: Final = 10.0
-"""Longer than the pause of senders before they send again."""
 _MOST_RESTING: Final = 1000
 """Deployments; senders choose their names."""
 
@@ -135,8 +131,8 @@ class JoinedRequests:
 
     def _pass_on(self, answer: asyncio.Future[bytes], waiting: Sequence[Waiting], tenant: str) -> None:
         error = None if answer.cancelled() else answer.exception()
-        if error is not None and len(waiting) > 1:
-            self._let_rest(tenant, _REST_SECONDS if isinstance(error, NotJoinedError) else _REST_SECONDS_AFTER_FAILURE)
+        if isinstance(error, NotJoinedError):
+            self._let_rest(tenant)
         for one in waiting:
             if isinstance(error, NotJoinedError):
                 self._begin_alone(one)
@@ -145,10 +141,10 @@ class JoinedRequests:
             else:
                 pass_on(answer, one.answer)
 
-    def _let_rest(self, tenant: str, seconds: float) -> None:
+    def _let_rest(self, tenant: str) -> None:
         if len(self._rest_until) >= _MOST_RESTING:
             self._rest_until.clear()
-        self._rest_until[tenant] = asyncio.get_running_loop().time() + seconds
+        self._rest_until[tenant] = asyncio.get_running_loop().time() + _REST_SECONDS
 
 
 def _parts(group: Sequence[tuple[Waiting, Decoded]]) -> Iterator[Sequence[tuple[Waiting, Decoded]]]:
@@ -187,6 +183,6 @@ async def joined_piece(
 
 
 def _is_stored_as_one(piece: Mapped) -> bool:
-    """Whether it is nothing but lines, of one deployment, that take what each of its requests may take."""
+    """Whether it is nothing but lines, of one folder, that take what each of its requests may take."""
     is_only_lines = not (piece.large or piece.rejected or piece.defects or piece.refused)
-    return is_only_lines and len(piece.records_by_tenant) == 1 and piece.line_bytes <= ALLOWANCE_BYTES
+    return is_only_lines and len(piece.lines) == 1 and piece.line_bytes <= ALLOWANCE_BYTES
