@@ -249,8 +249,8 @@ def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is acknowledged when it is queued."""
     original = PartitionWriter.add
 
-    def answers(self: PartitionWriter, lines: Any) -> asyncio.Future[Appended]:
-        original(self, lines)
+    def answers(self: PartitionWriter, lines: Any, *more: Any) -> asyncio.Future[Appended]:
+        original(self, lines, *more)
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         done.set_result(Appended(len(lines), 0))
         return done
@@ -261,7 +261,7 @@ def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request for several folders is acknowledged when the first of them is durable."""
 
-    async def hasty(sink: Sink, lines: Any, at_once: int = 1) -> commit.Committed:
+    async def hasty(sink: Sink, lines: Any, *_: Any) -> commit.Committed:
         tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:  # the results of the others are ignored
@@ -345,7 +345,9 @@ def split_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes are not released when their request is resolved."""
     original = Admission.release
-    monkeypatch.setattr(Admission, "release", lambda self, tenant, size: original(self, tenant, size // 2))
+    monkeypatch.setattr(
+        Admission, "release", lambda self, tenant, size, *more: original(self, tenant, size // 2, *more)
+    )
 
 
 def trust_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
